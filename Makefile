@@ -65,7 +65,7 @@ $(DESCRIPTORS): $(PROTOS)
 	cd $(BUILD)/gen/plain && protoc -I. --descriptor_set_out=$(abspath $@) \
 		$$(find . -name '*.proto' | sed 's,^\./,,' | sort)
 
-$(GEN_O): %.o: %.c
+$(GEN_O): %.o: %.c | $(GEN_C)
 	$(CC) -std=c17 -fPIC -fvisibility=hidden $(CFLAGS) $(SANITIZERS) \
 		-I$(BUILD)/gen -c -o $@ $<
 
