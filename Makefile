@@ -26,6 +26,7 @@ PROTOS := $(shell find proto -name '*.proto')
 GEN_C := $(PROTOS:proto/%.proto=$(BUILD)/gen/%.pb-c.c)
 GEN_O := $(GEN_C:.c=.o)
 DESCRIPTORS := $(BUILD)/gen/descriptors.pb
+PLAIN := $(filter-out %_names.proto,$(PROTOS:proto/%=$(BUILD)/gen/plain/%))
 
 CORE_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/core/*.c))
 SERVER_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/server/*.c))
@@ -51,19 +52,21 @@ all: $(SDK_A) $(SDK_SO) $(MODULES) $(PROGRAMS) $(EXAMPLES) \
 
 # ---- generated from proto/ ---------------------------------------------------
 
-$(BUILD)/gen/%.pb-c.c: proto/%.proto
+# protoc-c makes a clash of names out of a service method called Init: it gets
+# the messages alone. Reflection shows the files without protoc-c's option.
+$(BUILD)/gen/messages/%.proto: proto/%.proto
 	@mkdir -p $(@D)
-	protoc-c --c_out=$(BUILD)/gen -Iproto -I/usr/include $<
+	sed '/^service /,/^}/d' $< > $@
 
-# What reflection shows: the files without the option that only protoc-c reads.
-$(DESCRIPTORS): $(PROTOS)
-	@rm -rf $(BUILD)/gen/plain && mkdir -p $(BUILD)/gen/plain
-	cd proto && find . -name '*.proto' ! -name descriptor_names.proto | while read -r f; do \
-		mkdir -p $(abspath $(BUILD))/gen/plain/$$(dirname $$f) && \
-		sed -e '/protobuf-c.proto/d' -e '/pb_c_file/d' $$f \
-			> $(abspath $(BUILD))/gen/plain/$$f || exit 1; done
-	cd $(BUILD)/gen/plain && protoc -I. --descriptor_set_out=$(abspath $@) \
-		$$(find . -name '*.proto' | sed 's,^\./,,' | sort)
+$(BUILD)/gen/plain/%.proto: proto/%.proto
+	@mkdir -p $(@D)
+	sed -e '/protobuf-c.proto/d' -e '/pb_c_file/d' $< > $@
+
+$(BUILD)/gen/%.pb-c.c: $(BUILD)/gen/messages/%.proto | $(PROTOS:proto/%=$(BUILD)/gen/messages/%)
+	protoc-c --c_out=$(BUILD)/gen -I$(BUILD)/gen/messages -I/usr/include $<
+
+$(DESCRIPTORS): $(PLAIN)
+	protoc -I$(BUILD)/gen/plain --descriptor_set_out=$@ $^
 
 $(GEN_O): %.o: %.c | $(GEN_C)
 	$(CC) -std=c17 -fPIC -fvisibility=hidden $(CFLAGS) $(SANITIZERS) \
