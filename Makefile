@@ -46,6 +46,9 @@ SDK_SO := $(BUILD)/lib/libdapr-components.so
 RUNTIME_A := $(BUILD)/lib/runtime.a
 CDAPRD := $(BUILD)/bin/cdaprd
 
+.SECONDARY:
+.DELETE_ON_ERROR:
+
 .PHONY: all
 all: $(SDK_A) $(SDK_SO) $(MODULES) $(PROGRAMS) $(EXAMPLES) \
 	$(if $(wildcard runtime/main.c),$(CDAPRD))
