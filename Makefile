@@ -17,7 +17,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
 	-Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
 CFLAGS ?= -O2 -g
 SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-INCLUDES := -Isdk/include -Isdk -Iruntime -I$(BUILD)/gen
+INCLUDES := -Isdk/include -Isdk -Iruntime -I. -I$(BUILD)/gen
 COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(CFLAGS) \
 	$(WARNINGS) $(SANITIZERS) $(INCLUDES) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS)

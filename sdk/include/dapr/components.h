@@ -42,6 +42,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #define DAPR_PRINTF(format, first)                                             \
     __attribute__((__format__(__printf__, format, first)))
 #else
@@ -357,6 +358,10 @@ enum dapr_level { DAPR_DEBUG = 0, DAPR_INFO, DAPR_WARNING, DAPR_ERROR };
  * log. The instance, which may be NULL, is named in it. Any thread. */
 void dapr_log(dapr_instance *instance, enum dapr_level level,
               const char *format, ...) DAPR_PRINTF(3, 4);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
