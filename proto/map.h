@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More entries than that in one message are refused. */
+#define MAP_LIMIT 4096
+
 struct map_entry {
     ProtobufCMessage base;
     char *key;
@@ -55,7 +58,7 @@ static inline int map_superseded(struct map_entry **list, size_t count,
 }
 
 /* The pairs of a message's field, to be freed; they point into the message.
- * 0, or -1 without memory. */
+ * 0, or -1 without memory or with more than MAP_LIMIT entries. */
 static inline int map_unpack(void *field, size_t count,
                              struct dapr_pair **ret_pairs, size_t *ret_count)
 {
@@ -63,6 +66,8 @@ static inline int map_unpack(void *field, size_t count,
     struct dapr_pair *pairs = NULL;
     size_t used = 0;
 
+    if (count > MAP_LIMIT)
+        return -1;
     if (count && !(pairs = malloc(count * sizeof *pairs)))
         return -1;
     for (size_t i = 0; i < count; i++) {

@@ -50,9 +50,9 @@ struct instance_events {
 };
 
 struct instance_ops {
-    /* Starts Init; `timeout` in milliseconds. initialised() follows. */
-    void (*init)(struct instance *instance, struct dapr_metadata properties,
-                 uint64_t timeout);
+    /* Starts Init; `timeout` in milliseconds. 0: initialised() follows; -1. */
+    int (*init)(struct instance *instance, struct dapr_metadata properties,
+                uint64_t timeout);
     /* done() follows, whatever happens to the component. */
     void (*invoke)(struct instance *instance, struct invocation *invocation);
     /* Opens the stream of events. 0, or -1: read_ended() will not come. */

@@ -19,10 +19,13 @@ struct provider_ops {
                                  enum binding_kind kind, const char *id);
     /* Why it does not answer now, for people; valid until the next turn. */
     const char *(*why)(const struct provider *provider);
+    /* Its instances must be closed. May take effect later; NULL is fine. */
+    void (*free)(struct provider *provider);
 };
 
 struct provider {
     const struct provider_ops *ops;
+    void *data;                /* the host */
     char *type;                /* bindings.<name>, lower case */
     bool kinds[BINDING_KINDS]; /* what it offers, once it is up */
     bool up;                   /* it answers */
