@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON as Go reads and writes it: scalars, and the steps of a reader; whole
- * values are json_copy.c's. No state of its own; a reader and a buffer belong
- * to whoever made them.
+ * JSON's strings and numbers as Go writes them. No state; a buffer belongs to
+ * whoever made it.
  */
 #include "core/json.h"
 
+#include "core/json_parts.h"
 #include "core/utf8.h"
 
 #include <float.h>
@@ -38,7 +38,7 @@ static bool any_special(const char *at)
             EACH(0x80)) != 0;
 }
 
-static const char *skip_plain(const char *at, const char *end)
+const char *json_skip_plain(const char *at, const char *end)
 {
     while (end - at >= 8 && !any_special(at))
         at += 8;
@@ -47,13 +47,13 @@ static const char *skip_plain(const char *at, const char *end)
     return at;
 }
 
-static bool needs_escape(uint32_t point)
+bool json_needs_escape(uint32_t point)
 {
     return point < 0x20 || point == '"' || point == '\\' || point == '<' ||
            point == '>' || point == '&' || point == 0x2028 || point == 0x2029;
 }
 
-static void put_escape(struct buffer *out, uint32_t point)
+void json_put_escape(struct buffer *out, uint32_t point)
 {
     static const char letters[] = {
         ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
@@ -75,17 +75,93 @@ int json_string(struct buffer *out, struct dapr_bytes text)
     size_t size;
 
     buffer_char(out, '"');
-    while ((at = skip_plain(at, end)) < end) {
+    while ((at = json_skip_plain(at, end)) < end) {
         size = utf8_read(at, end, &point);
-        if (size && !needs_escape(point)) {
+        if (size && !json_needs_escape(point)) {
             at += size;
             continue;
         }
         buffer_append(out, run, (size_t)(at - run));
-        put_escape(out, size ? point : UTF8_REPLACEMENT);
+        json_put_escape(out, size ? point : UTF8_REPLACEMENT);
         at += size ? size : 1;
         run = at;
     }
     buffer_append(out, run, (size_t)(at - run));
     return buffer_char(out, '"');
+}
+
+/* ---- numbers ------------------------------------------------------------- */
+
+/* The digits and exponent of d.ddde+XX that is the shortest text to mean this
+ * value; returns how many digits. Fifteen digits always survive float64, but
+ * below its normal range fewer may do. */
+static int shortest(char digits[static 32], int *ret_exponent, double value)
+{
+    char text[32];
+    int count = 0;
+
+    for (int n = value < DBL_MIN ? 1 : 15; n <= 17; n++) {
+        snprintf(text, sizeof text, "%.*e", n - 1, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    for (const char *c = text; *c != 'e'; c++) {
+        if (*c >= '0' && *c <= '9')
+            digits[count++] = *c;
+    }
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    *ret_exponent = atoi(strchr(text, 'e') + 1);
+    return count;
+}
+
+static void put_zeros(struct buffer *out, int count)
+{
+    static const char zeros[] = "00000000000000000000000";
+
+    buffer_append(out, zeros, (size_t)count);
+}
+
+static void put_fixed(struct buffer *out, const char *digits, int count,
+                      int exponent)
+{
+    int whole = exponent + 1 < count ? exponent + 1 : count;
+
+    if (exponent < 0) {
+        buffer_text(out, "0.");
+        put_zeros(out, -exponent - 1);
+        buffer_append(out, digits, (size_t)count);
+        return;
+    }
+    buffer_append(out, digits, (size_t)whole);
+    put_zeros(out, exponent + 1 - whole);
+    if (whole < count) {
+        buffer_char(out, '.');
+        buffer_append(out, digits + whole, (size_t)(count - whole));
+    }
+}
+
+int json_number(struct buffer *out, double value)
+{
+    char digits[32];
+    int exponent, count;
+
+    if (!isfinite(value))
+        return -1;
+    if (signbit(value))
+        buffer_char(out, '-');
+    value = fabs(value);
+    if (value == 0)
+        return buffer_char(out, '0');
+    count = shortest(digits, &exponent, value);
+    if (value >= 1e-6 && value < 1e21) {
+        put_fixed(out, digits, count, exponent);
+    } else {
+        buffer_char(out, digits[0]);
+        if (count > 1)
+            buffer_char(out, '.');
+        buffer_append(out, digits + 1, (size_t)count - 1);
+        buffer_printf(out, "e%+d", exponent);
+    }
+    return out->failed ? -1 : 0;
 }

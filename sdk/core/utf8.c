@@ -73,12 +73,12 @@ static bool printable(uint32_t point)
     return true;
 }
 
-static void quote_point(struct buffer *out, uint32_t point)
+static void put_point(struct buffer *out, uint32_t point, char quote)
 {
     static const char letters[] = "abtnvfr"; /* from \a, which is 7 */
     char raw[4];
 
-    if (point == '"' || point == '\\')
+    if (point == (uint32_t)quote || point == '\\')
         buffer_printf(out, "\\%c", (char)point);
     else if (point == ' ' || printable(point))
         buffer_append(out, raw, utf8_write(raw, point));
@@ -103,11 +103,18 @@ int utf8_quote(struct buffer *out, struct dapr_bytes text)
     while (at < end) {
         size = utf8_read(at, end, &point);
         if (size)
-            quote_point(out, point);
+            put_point(out, point, '"');
         else
             buffer_printf(out, "\\x%02x", (uint8_t)*at);
         at += size ? size : 1;
     }
     buffer_char(out, '"');
     return out->failed ? -1 : 0;
+}
+
+int utf8_quote_point(struct buffer *out, uint32_t point)
+{
+    buffer_char(out, '\'');
+    put_point(out, point, '\'');
+    return buffer_char(out, '\'');
 }

@@ -20,4 +20,7 @@ size_t utf8_write(char out[static 4], uint32_t point);
 /* Appends text in double quotes as Go's %q does. 0 or -1. */
 int utf8_quote(struct buffer *out, struct dapr_bytes text);
 
+/* Appends one character in single quotes, as %q of a rune does. 0 or -1. */
+int utf8_quote_point(struct buffer *out, uint32_t point);
+
 #endif
