@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sockets folder. Each look reads it whole and compares with the last one:
- * no event of the kernel's can be missed for longer than POLL milliseconds.
+ * no event of the kernel's can be missed for longer than POLL_WATCHED.
  * Owned by the loop's thread; look() alone runs on libuv's pool.
  */
 #include "host/folder.h"
@@ -17,9 +17,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SCOPE      "pluggable-components-discovery"
-#define POLL       1000 /* ms between looks that nothing asked for */
-#define FILE_LIMIT 1000 /* entries of the folder; more are not looked at */
+#define SCOPE "pluggable-components-discovery"
+#define POLL_MISSING                                                           \
+    1000                   /* ms between looks for a folder that is not there  \
+                            */
+#define POLL_WATCHED 10000 /* ms between looks that nothing asked for */
+#define FILE_LIMIT   1000  /* entries of the folder; more are not looked at */
 
 struct entry {
     char *name;
@@ -211,7 +214,8 @@ static void looked(uv_work_t *work, int status)
     compare(folder, &before);
     free_listing(&before);
     folder->events->looked(folder->data);
-    loop_timer_start(folder->loop, &folder->poll, POLL);
+    loop_timer_start(folder->loop, &folder->poll,
+                     folder->now.error ? POLL_MISSING : POLL_WATCHED);
     if (folder->look_again)
         start_look(folder);
 }

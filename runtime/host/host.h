@@ -35,11 +35,12 @@ struct binding {
     bool resolved;              /* the first attempt has ended */
     struct provider *provider;  /* NULL: not found yet */
     struct instance *instances[BINDING_KINDS];
-    enum binding_kind starting;
     unsigned failures;
-    struct loop_timer timer;   /* of the first attempt, later of the next try */
-    void *input;               /* the input pump's */
-    TAILQ_ENTRY(binding) link; /* host's, in the order of resources */
+    char *type;               /* lower case; NULL: a version that nothing has */
+    struct loop_timer budget; /* of the first attempt */
+    struct loop_timer retry;
+    void *input;                  /* the input pump's */
+    TAILQ_ENTRY(binding) link;    /* host's, in the order of resources */
     TAILQ_ENTRY(binding) at_link; /* its provider's */
 };
 
@@ -62,9 +63,8 @@ struct host_options {
     void *data;
 };
 
-/* Starts to watch. The strings must outlive it. NULL with *ret_error set. */
-struct host *host_new(struct loop *loop, const struct host_options *options,
-                      const char **ret_error);
+/* Starts to watch. The strings must outlive it. NULL without memory. */
+struct host *host_new(struct loop *loop, const struct host_options *options);
 
 /* Brings a resource to life; it must outlive the host. 0, or -1. */
 int host_add(struct host *host, const struct resource *resource);

@@ -39,10 +39,10 @@ struct event {
 };
 
 struct instance_events {
-    /* Init (and for outputs the list of operations) is done: error is NULL, or
-     * why not. `timeout`: it took too long. Never from within ops->init(). */
-    void (*initialised)(struct instance *instance, const char *error,
-                        bool timeout);
+    /* Init (and for outputs the list of operations) is done, well or not.
+     * `timeout`: it took too long. Never from within ops->init(). */
+    void (*initialised)(struct instance *instance,
+                        const struct outcome *outcome, bool timeout);
     /* One event; give the verdict now or later. */
     void (*event)(struct instance *instance, struct event *event);
     /* The component ended its stream, or it broke. Not after stop_reading. */
@@ -50,7 +50,8 @@ struct instance_events {
 };
 
 struct instance_ops {
-    /* Starts Init; `timeout` in milliseconds. 0: initialised() follows; -1. */
+    /* Starts Init; `timeout` in milliseconds. 0: initialised() follows; -1: it
+     * could not be sent. */
     int (*init)(struct instance *instance, struct dapr_metadata properties,
                 uint64_t timeout);
     /* done() follows, whatever happens to the component. */

@@ -182,7 +182,10 @@ static void setup_finished(struct module_call *call)
         return;
     }
     loop_timer_stop(module->loop, &module->setup_timer);
-    module->base.events->initialised(&module->base, error_text(call), false);
+    module->base.events->initialised(
+        &module->base,
+        &(struct outcome){.code = call->code, .error = error_text(call)},
+        false);
 }
 
 static void invoke_finished(struct module_call *call)
@@ -220,7 +223,8 @@ static void setup_late(struct loop_timer *timer)
     struct module *module = container_of(timer, struct module, setup_timer);
 
     abandon_setup(module);
-    module->base.events->initialised(&module->base, "it takes too long", true);
+    module->base.events->initialised(
+        &module->base, &(struct outcome){.code = DAPR_DEADLINE_EXCEEDED}, true);
 }
 
 static int module_init(struct instance *base, struct dapr_metadata properties,

@@ -19,9 +19,6 @@ struct provider *module_open(struct loop *loop, const char *folder,
                              const char *name, const char *type,
                              const struct provider_events *events, void *data);
 
-/* Frees it, after the pool is done with it; its instances must be closed. */
-void module_free(struct provider *provider);
-
 /* One instance of a registered component (module.c). NULL without memory. */
 struct instance *module_instance(struct loop *loop, struct component *component,
                                  enum binding_kind kind, const char *id);

@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SCOPE "dapr.runtime.modules"
 
 struct module_provider {
     struct provider base;
     struct loop *loop;
-    const struct provider_events *events;
     uv_work_t work;
     char *path;
     char *name;
@@ -35,9 +35,12 @@ static void open_module(uv_work_t *work)
 {
     struct module_provider *provider = work->data;
     char *args[] = {provider->name, NULL};
-    void *library = dlopen(provider->path, RTLD_NOW | RTLD_LOCAL);
+    void *library;
     int (*entry)(int, char **);
 
+    if (access(provider->path, F_OK))
+        return; /* not a failure: nothing is there */
+    library = dlopen(provider->path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         snprintf(provider->why, sizeof provider->why, "%s", dlerror());
         return;
@@ -57,6 +60,25 @@ static void open_module(uv_work_t *work)
                  "it registers no component \"%s\"", provider->name);
 }
 
+static void free_memory(struct module_provider *provider)
+{
+    free(provider->path);
+    free(provider->name);
+    free(provider->base.type);
+    free(provider);
+}
+
+static void free_provider(struct provider *base)
+{
+    struct module_provider *provider = (struct module_provider *)base;
+
+    provider->freed = true;
+    if (provider->opening)
+        return;
+    base->events->freed(base);
+    free_memory(provider);
+}
+
 static void opened(uv_work_t *work, int status)
 {
     struct module_provider *provider = work->data;
@@ -65,19 +87,19 @@ static void opened(uv_work_t *work, int status)
     (void)status;
     provider->opening = false;
     if (provider->freed) {
-        module_free(&provider->base);
+        free_provider(&provider->base);
         return;
     }
     if (component) {
         for (int kind = 0; kind < BINDING_KINDS; kind++)
             provider->base.kinds[kind] = component_has(component, kind);
         provider->base.up = true;
-        provider->events->up(&provider->base);
-    } else {
+        provider->base.events->up(&provider->base);
+    } else if (*provider->why) {
         log_message(LOG_ERROR, SCOPE, "could not load module %s: %s",
                     provider->path, provider->why);
     }
-    provider->events->tried(&provider->base);
+    provider->base.events->tried(&provider->base);
 }
 
 static struct instance *new_instance(struct provider *base,
@@ -96,27 +118,12 @@ static const char *why(const struct provider *base)
     return provider->why;
 }
 
-void module_free(struct provider *base)
-{
-    struct module_provider *provider = (struct module_provider *)base;
-
-    if (!provider)
-        return;
-    provider->freed = true;
-    if (provider->opening)
-        return;
-    free(provider->path);
-    free(provider->name);
-    free(provider->base.type);
-    free(provider);
-}
-
 struct provider *module_open(struct loop *loop, const char *folder,
                              const char *name, const char *type,
                              const struct provider_events *events, void *data)
 {
     static const struct provider_ops ops = {
-        .instance = new_instance, .why = why, .free = module_free};
+        .instance = new_instance, .why = why, .free = free_provider};
     struct module_provider *provider = calloc(1, sizeof *provider);
 
     if (!provider)
@@ -125,7 +132,7 @@ struct provider *module_open(struct loop *loop, const char *folder,
     provider->base.data = data;
     TAILQ_INIT(&provider->base.bindings);
     provider->loop = loop;
-    provider->events = events;
+    provider->base.events = events;
     provider->work.data = provider;
     provider->base.type = strdup(type);
     provider->name = strdup(name);
@@ -133,7 +140,7 @@ struct provider *module_open(struct loop *loop, const char *folder,
         provider->path = NULL;
     if (!provider->base.type || !provider->name || !provider->path ||
         uv_queue_work(&loop->uv, &provider->work, open_module, opened)) {
-        module_free(&provider->base);
+        free_memory(provider);
         return NULL;
     }
     provider->opening = true;

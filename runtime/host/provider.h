@@ -19,18 +19,8 @@ struct provider_ops {
                                  enum binding_kind kind, const char *id);
     /* Why it does not answer now, for people; valid until the next turn. */
     const char *(*why)(const struct provider *provider);
-    /* Its instances must be closed. May take effect later; NULL is fine. */
+    /* Its instances must be closed. freed() follows, now or later. */
     void (*free)(struct provider *provider);
-};
-
-struct provider {
-    const struct provider_ops *ops;
-    void *data;                /* the host */
-    char *type;                /* bindings.<name>, lower case */
-    bool kinds[BINDING_KINDS]; /* what it offers, once it is up */
-    bool up;                   /* it answers */
-    TAILQ_HEAD(, binding) bindings;
-    TAILQ_ENTRY(provider) link;
 };
 
 /* What the two kinds of provider report to the host. */
@@ -41,6 +31,20 @@ struct provider_events {
     void (*down)(struct provider *provider);
     /* A first attempt has ended, well or not. */
     void (*tried)(struct provider *provider);
+    /* After ops->free(): its memory goes. The last that is heard of it. */
+    void (*freed)(struct provider *provider);
+};
+
+struct provider {
+    const struct provider_ops *ops;
+    const struct provider_events *events;
+    void *data;                /* the host */
+    const char *file;          /* of a socket; NULL: a module */
+    char *type;                /* bindings.<name>, lower case */
+    bool kinds[BINDING_KINDS]; /* what it offers, once it is up */
+    bool up;                   /* it answers */
+    TAILQ_HEAD(, binding) bindings;
+    TAILQ_ENTRY(provider) link;
 };
 
 #endif

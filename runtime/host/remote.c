@@ -104,7 +104,10 @@ static void initialised(struct remote *remote, const struct grpc_status *status)
     char *error = status->code ? remote_error(status) : NULL;
 
     remote->base.events->initialised(
-        &remote->base, status->code && !error ? status->message : error, late);
+        &remote->base,
+        &(struct outcome){.code = status->code,
+                          .error = error ? error : status->message},
+        late);
     free(error);
 }
 
