@@ -88,9 +88,12 @@ static void ready(struct binding *binding)
 
     binding->state = BINDING_READY;
     binding->failures = 0;
+    for (int kind = 0; kind < BINDING_KINDS; kind++)
+        binding->offers[kind] = binding->instances[kind];
     log_message(LOG_INFO, ROOT, "Component %s: %s",
-                binding->resolved ? "attached again" : "loaded",
+                binding->loaded ? "attached again" : "loaded",
                 resource_label(binding->resource));
+    binding->loaded = true;
     resolve(binding, NULL);
     host->options.events->ready(binding, host->options.data);
     start_next(binding->provider);
@@ -143,7 +146,7 @@ static void initialised(struct instance *instance,
         failed(binding, timeout ? 0 : outcome->code, error);
         return;
     }
-    if (!binding->resolved)
+    if (!binding->loaded)
         log_message(LOG_INFO, BINDINGS, "successful init for %s binding (%s)",
                     instance->kind == BINDING_INPUT ? "input" : "output",
                     label);

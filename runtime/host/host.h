@@ -32,7 +32,9 @@ struct binding {
     const struct resource *resource;
     enum binding_state state;
     bool wanted[BINDING_KINDS]; /* by its metadata `direction` */
+    bool offers[BINDING_KINDS]; /* initialised, at least once */
     bool resolved;              /* the first attempt has ended */
+    bool loaded;                /* it has been ready once */
     struct provider *provider;  /* NULL: not found yet */
     struct instance *instances[BINDING_KINDS];
     unsigned failures;
