@@ -9,6 +9,7 @@
 #include "core/utf8.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,33 @@ int json_string(struct buffer *out, struct dapr_bytes text)
 
 /* ---- numbers ------------------------------------------------------------- */
 
+/* Of d.ddde+XX, adds one to the last digit. */
+static void round_up(char *text)
+{
+    for (char *c = strchr(text, 'e') - 1; c >= text; c--) {
+        if (*c == '9')
+            *c = '0';
+        else if (*c != '.') {
+            ++*c;
+            return;
+        }
+    }
+}
+
+/* Whether the text means the value, or would, rounded the other way: below a
+ * power of two the next float64 is nearer than above it. */
+static bool means(char *text, double value)
+{
+    int exponent;
+
+    if (strtod(text, NULL) == value)
+        return true;
+    if (frexp(value, &exponent) != 0.5)
+        return false;
+    round_up(text);
+    return strtod(text, NULL) == value;
+}
+
 /* The digits and exponent of d.ddde+XX that is the shortest text to mean this
  * value; returns how many digits. Fifteen digits always survive float64, but
  * below its normal range fewer may do. */
@@ -102,7 +130,7 @@ static int shortest(char digits[static 32], int *ret_exponent, double value)
 
     for (int n = value < DBL_MIN ? 1 : 15; n <= 17; n++) {
         snprintf(text, sizeof text, "%.*e", n - 1, value);
-        if (strtod(text, NULL) == value)
+        if (means(text, value))
             break;
     }
     for (const char *c = text; *c != 'e'; c++) {
@@ -153,6 +181,8 @@ int json_number(struct buffer *out, double value)
     value = fabs(value);
     if (value == 0)
         return buffer_char(out, '0');
+    if (value < 1e15 && value == floor(value))
+        return buffer_printf(out, "%" PRIu64, (uint64_t)value);
     count = shortest(digits, &exponent, value);
     if (value >= 1e-6 && value < 1e21) {
         put_fixed(out, digits, count, exponent);

@@ -25,22 +25,29 @@ void json_put_escape(struct buffer *out, uint32_t point);
 struct json_sorter {
     struct buffer open;    /* struct member: of objects that have not ended */
     struct buffer kept;    /* struct member: of objects that are out of order */
-    struct buffer objects; /* struct object: these */
+    struct buffer objects; /* struct object: those, and what they are in */
 };
 
 void json_sorter_init(struct json_sorter *sorter);
 void json_sorter_done(struct json_sorter *sorter);
 
-/* How many members are noted: where those of an object that starts begin. */
-size_t json_sorter_mark(const struct json_sorter *sorter);
+/* What was noted before an object began. */
+struct json_mark {
+    size_t members;
+    size_t objects;
+};
+
+/* An object's brace comes next, at `start`. */
+int json_sorter_begin(struct json_sorter *sorter, size_t start,
+                      struct json_mark *ret_mark);
 
 /* A key, in quotes, is at [start, start + key_size). */
 int json_sorter_key(struct json_sorter *sorter, size_t start, size_t key_size);
 
-/* The object that started at `start`, when the mark was `mark`, has all its
- * members in `text`; its brace comes next. */
-int json_sorter_end(struct json_sorter *sorter, const struct buffer *text,
-                    size_t start, size_t mark);
+/* The object that began with `mark` has all its members in `text`; its brace
+ * comes next. */
+int json_sorter_end(struct json_sorter *sorter, const struct json_mark *mark,
+                    const struct buffer *text);
 
 /* Rewrites the text from `base` on. */
 int json_sorter_finish(struct json_sorter *sorter, struct buffer *text,

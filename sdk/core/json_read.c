@@ -306,8 +306,7 @@ static int read_number(struct json_reader *reader, struct sink *sink)
 /* ---- values -------------------------------------------------------------- */
 
 struct level {
-    size_t start; /* of the object in the output */
-    size_t mark;  /* its members begin here */
+    struct json_mark mark;
     bool object;
 };
 
@@ -335,9 +334,7 @@ static int read_literal(struct json_reader *reader, const char *literal)
 
 static size_t position(const struct walk *walk)
 {
-    return walk->sink.out ? walk->sink.out->size +
-                                (size_t)(walk->reader->at - walk->sink.run)
-                          : 0;
+    return walk->sink.out->size + (size_t)(walk->reader->at - walk->sink.run);
 }
 
 static int deeper(struct json_reader *reader)
@@ -350,15 +347,13 @@ static int deeper(struct json_reader *reader)
 
 static int open_level(struct walk *walk)
 {
-    struct level level = {
-        .start = position(walk),
-        .mark = json_sorter_mark(&walk->sorter),
-        .object = *walk->reader->at == '{',
-    };
+    struct level level = {.object = *walk->reader->at == '{'};
 
     if (deeper(walk->reader))
         return -1;
-    if (buffer_append(&walk->levels, &level, sizeof level))
+    if ((level.object && walk->sink.out &&
+         json_sorter_begin(&walk->sorter, position(walk), &level.mark)) ||
+        buffer_append(&walk->levels, &level, sizeof level))
         return fail_text(walk->reader, "out of memory");
     walk->reader->at++;
     walk->fresh = true;
@@ -370,8 +365,7 @@ static int close_level(struct walk *walk, const struct level *level)
     if (level->object && walk->sink.out) {
         flush(&walk->sink, walk->reader->at);
         if (walk->sink.out->failed ||
-            json_sorter_end(&walk->sorter, walk->sink.out, level->start,
-                            level->mark))
+            json_sorter_end(&walk->sorter, &level->mark, walk->sink.out))
             return fail_text(walk->reader, "value too long");
     }
     walk->levels.size -= sizeof *level;
@@ -419,7 +413,7 @@ static int key(struct walk *walk)
 
     if (peek(walk->reader, &walk->sink) != '"')
         return fail(walk->reader, begin_key);
-    start = position(walk);
+    start = walk->sink.out ? position(walk) : 0;
     if (read_string(walk->reader, &walk->sink))
         return -1;
     if (walk->sink.out &&

@@ -9,33 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So few are not worth a call of qsort(). */
+#define FEW 12
+
 struct member {
     size_t start; /* of the key */
     size_t key_size;
-    size_t end; /* of the value */
+    size_t end;     /* of the value */
+    size_t objects; /* the first that starts in it has this index */
 };
 
 struct object {
     size_t start, end; /* its braces, and behind */
     size_t first;      /* of kept */
-    size_t count;
+    size_t count;      /* 0: in order as it stands */
+    size_t next;       /* the index of the first object behind it */
 };
 
 /* Where the rewriting is: in a member of an object, or in all of the text. */
 struct place {
-    const struct object *object; /* NULL: all of the text */
-    size_t member;               /* of kept */
-    size_t at, end;              /* what remains of it */
+    size_t members; /* of kept, with this one */
+    size_t left;    /* how many; 0: all of the text */
+    size_t at, end; /* what remains of it */
+    size_t objects; /* the next object has this index */
 };
 
-static void *item(const struct buffer *list, size_t index, size_t size)
-{
-    return list->data + index * size;
-}
-
-#define MEMBER(list, index)                                                    \
-    ((struct member *)item(list, index, sizeof(struct member)))
-#define COUNT(list, type) ((list)->size / sizeof(type))
+#define COUNT(list, type)     ((list)->size / sizeof(type))
+#define ITEM(list, type, i)   ((type *)(void *)(list)->data + (i))
+#define LAST(list, type)      ITEM(list, type, COUNT(list, type) - 1)
+#define PUSH(list, item)      buffer_append(list, &(item), sizeof(item))
+#define CUT(list, type, left) ((list)->size = (left) * sizeof(type))
 
 void json_sorter_init(struct json_sorter *sorter)
 {
@@ -49,18 +52,6 @@ void json_sorter_done(struct json_sorter *sorter)
     buffer_done(&sorter->open);
     buffer_done(&sorter->kept);
     buffer_done(&sorter->objects);
-}
-
-size_t json_sorter_mark(const struct json_sorter *sorter)
-{
-    return COUNT(&sorter->open, struct member);
-}
-
-int json_sorter_key(struct json_sorter *sorter, size_t start, size_t key_size)
-{
-    struct member member = {.start = start, .key_size = key_size};
-
-    return buffer_append(&sorter->open, &member, sizeof member);
 }
 
 /* ---- comparing ----------------------------------------------------------- */
@@ -87,7 +78,8 @@ static const char *read_point(const char *at, const char *end, uint32_t *ret)
     return at + 2;
 }
 
-/* By what the keys mean: the order of code points is the order of bytes. */
+/* By what the keys mean: byte by byte, which is the order of code points, but
+ * for escapes. */
 static int compare_keys(const char *text, const struct member *a,
                         const struct member *b)
 {
@@ -97,9 +89,14 @@ static int compare_keys(const char *text, const struct member *a,
     const char *other_end = other + b->key_size - 2;
     uint32_t x, y;
 
-    while (at < end && other < other_end) {
-        at = read_point(at, end, &x);
-        other = read_point(other, other_end, &y);
+    for (; at < end && other < other_end; at++, other++) {
+        if (*at == '\\' || *other == '\\') {
+            at = read_point(at, end, &x) - 1;
+            other = read_point(other, other_end, &y) - 1;
+        } else {
+            x = (uint8_t)*at;
+            y = (uint8_t)*other;
+        }
         if (x != y)
             return x < y ? -1 : 1;
     }
@@ -115,15 +112,44 @@ static int compare_members(const void *a, const void *b, void *text)
     return order ? order : x->start < y->start ? -1 : 1;
 }
 
-static int compare_objects(const void *a, const void *b)
+static void sort(struct member *members, size_t count, char *text)
 {
-    const struct object *x = a;
-    const struct object *y = b;
+    if (count > FEW) {
+        qsort_r(members, count, sizeof *members, compare_members, text);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        struct member member = members[i];
+        size_t k = i;
 
-    return x->start < y->start ? -1 : 1;
+        for (; k > 0 && compare_keys(text, &members[k - 1], &member) > 0; k--)
+            members[k] = members[k - 1];
+        members[k] = member;
+    }
 }
 
 /* ---- noting -------------------------------------------------------------- */
+
+int json_sorter_begin(struct json_sorter *sorter, size_t start,
+                      struct json_mark *ret_mark)
+{
+    struct object object = {.start = start};
+
+    ret_mark->members = COUNT(&sorter->open, struct member);
+    ret_mark->objects = COUNT(&sorter->objects, struct object);
+    return PUSH(&sorter->objects, object);
+}
+
+int json_sorter_key(struct json_sorter *sorter, size_t start, size_t key_size)
+{
+    struct member member = {
+        .start = start,
+        .key_size = key_size,
+        .objects = COUNT(&sorter->objects, struct object),
+    };
+
+    return PUSH(&sorter->open, member);
+}
 
 static bool in_order(const char *text, const struct member *members,
                      size_t count)
@@ -137,91 +163,103 @@ static bool in_order(const char *text, const struct member *members,
 
 /* Of members with the same key, the last one counts. */
 static int keep(struct json_sorter *sorter, const char *text,
-                const struct member *members, size_t count,
-                struct object object)
+                const struct member *members, size_t count)
 {
-    object.first = COUNT(&sorter->kept, struct member);
     for (size_t i = 0; i < count; i++) {
         if (i + 1 < count && !compare_keys(text, &members[i], &members[i + 1]))
             continue;
-        if (buffer_append(&sorter->kept, &members[i], sizeof *members))
+        if (PUSH(&sorter->kept, members[i]))
             return -1;
     }
-    object.count = COUNT(&sorter->kept, struct member) - object.first;
-    return buffer_append(&sorter->objects, &object, sizeof object);
+    return 0;
 }
 
-int json_sorter_end(struct json_sorter *sorter, const struct buffer *text,
-                    size_t start, size_t mark)
+int json_sorter_end(struct json_sorter *sorter, const struct json_mark *mark,
+                    const struct buffer *text)
 {
-    struct member *members = MEMBER(&sorter->open, mark);
-    size_t count = json_sorter_mark(sorter) - mark;
+    struct object *object =
+        ITEM(&sorter->objects, struct object, mark->objects);
+    struct member *members = ITEM(&sorter->open, struct member, mark->members);
+    size_t count = COUNT(&sorter->open, struct member) - mark->members;
+    size_t objects = COUNT(&sorter->objects, struct object);
     char *data = (char *)text->data;
-    struct object object = {.start = start, .end = text->size + 1};
 
-    sorter->open.size -= count * sizeof *members;
-    if (count < 2 || in_order(data, members, count))
+    CUT(&sorter->open, struct member, mark->members);
+    if (in_order(data, members, count)) {
+        if (objects == mark->objects + 1)
+            CUT(&sorter->objects, struct object, mark->objects);
         return 0;
+    }
     for (size_t i = 0; i + 1 < count; i++)
         members[i].end = members[i + 1].start - 1;
     members[count - 1].end = text->size;
-    qsort_r(members, count, sizeof *members, compare_members, data);
-    return keep(sorter, data, members, count, object);
+    sort(members, count, data);
+    object->end = text->size + 1;
+    object->next = objects;
+    object->first = COUNT(&sorter->kept, struct member);
+    if (keep(sorter, data, members, count))
+        return -1;
+    object->count = COUNT(&sorter->kept, struct member) - object->first;
+    return 0;
 }
 
 /* ---- rewriting ----------------------------------------------------------- */
 
-/* The first object that starts at or behind `at` and before `end`. */
-static const struct object *find_object(const struct json_sorter *sorter,
-                                        size_t at, size_t end)
+static void go_to_member(const struct json_sorter *sorter, struct place *place)
 {
-    const struct object *objects = item(&sorter->objects, 0, 0);
-    size_t low = 0;
-    size_t high = COUNT(&sorter->objects, struct object);
+    const struct member *member =
+        ITEM(&sorter->kept, struct member, place->members);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (objects[middle].start < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < COUNT(&sorter->objects, struct object) &&
-                   objects[low].start < end
-               ? &objects[low]
-               : NULL;
+    place->at = member->start;
+    place->end = member->end;
+    place->objects = member->objects;
 }
 
-static int enter(struct json_sorter *sorter, struct buffer *places,
-                 const struct object *object)
+/* The next object in this place that is out of order, or NULL. */
+static const struct object *next_object(const struct json_sorter *sorter,
+                                        struct place *place)
 {
-    const struct member *member = MEMBER(&sorter->kept, object->first);
-    struct place place = {object, object->first, member->start, member->end};
+    const struct object *object;
 
-    return buffer_append(places, &place, sizeof place);
+    while (place->objects < COUNT(&sorter->objects, struct object)) {
+        object = ITEM(&sorter->objects, struct object, place->objects);
+        if (object->start >= place->end)
+            break;
+        if (object->count)
+            return object;
+        place->objects++;
+    }
+    return NULL;
+}
+
+static int enter(const struct json_sorter *sorter, struct buffer *places,
+                 struct place *place, const struct object *object)
+{
+    struct place inner = {.members = object->first, .left = object->count};
+
+    place->at = object->end;
+    place->objects = object->next;
+    go_to_member(sorter, &inner);
+    return PUSH(places, inner);
 }
 
 /* To the object's next member; or, at its end, back to what it is in. */
-static void leave(struct json_sorter *sorter, struct buffer *places,
+static void leave(const struct json_sorter *sorter, struct buffer *places,
                   struct place *place, struct buffer *out)
 {
-    const struct member *member;
-
-    if (place->object &&
-        ++place->member < place->object->first + place->object->count) {
-        member = MEMBER(&sorter->kept, place->member);
-        place->at = member->start;
-        place->end = member->end;
+    if (place->left > 1) {
         buffer_char(out, ',');
+        place->left--;
+        place->members++;
+        go_to_member(sorter, place);
         return;
     }
-    if (place->object)
+    if (place->left)
         buffer_char(out, '}');
-    places->size -= sizeof *place;
+    CUT(places, struct place, COUNT(places, struct place) - 1);
 }
 
-static int rewrite(struct json_sorter *sorter, const char *text,
+static int rewrite(const struct json_sorter *sorter, const char *text,
                    struct buffer *places, struct buffer *out)
 {
     const struct object *object;
@@ -229,17 +267,14 @@ static int rewrite(struct json_sorter *sorter, const char *text,
     size_t stop;
 
     while (places->size) {
-        place = item(places, COUNT(places, *place) - 1, sizeof *place);
-        object = find_object(sorter, place->at, place->end);
+        place = LAST(places, struct place);
+        object = next_object(sorter, place);
         stop = object ? object->start + 1 : place->end;
         buffer_append(out, text + place->at, stop - place->at);
-        if (object) {
-            place->at = object->end;
-            if (enter(sorter, places, object))
-                return -1;
-        } else {
+        if (!object)
             leave(sorter, places, place, out);
-        }
+        else if (enter(sorter, places, place, object))
+            return -1;
     }
     return out->failed ? -1 : 0;
 }
@@ -252,13 +287,11 @@ int json_sorter_finish(struct json_sorter *sorter, struct buffer *text,
     char *copy;
     int rc = -1;
 
-    if (!sorter->objects.size)
+    if (!sorter->kept.size)
         return 0;
-    qsort(sorter->objects.data, COUNT(&sorter->objects, struct object),
-          sizeof(struct object), compare_objects);
     copy = malloc(text->size);
     buffer_init(&places, SIZE_MAX / 2);
-    if (copy && !buffer_append(&places, &all, sizeof all)) {
+    if (copy && !PUSH(&places, all)) {
         memcpy(copy, text->data, text->size);
         text->size = base;
         rc = rewrite(sorter, copy, &places, text);
