@@ -4,14 +4,13 @@
 #include "app/app_headers.h"
 
 #include "core/utf8.h"
+#include "observe/trace.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define NO_TRACE "00-00000000000000000000000000000000-0000000000000000-00"
 
 static bool token_char(unsigned char c)
 {
@@ -183,7 +182,7 @@ static int add_trace(struct pairs *headers, struct dapr_metadata metadata)
     const char *parent = pairs_find(metadata, "traceparent");
     const char *state = pairs_find(metadata, "tracestate");
 
-    if (pairs_add(headers, "Traceparent", parent ? parent : NO_TRACE))
+    if (pairs_add(headers, "Traceparent", parent ? parent : TRACE_NONE))
         return -1;
     return parent && state ? pairs_add(headers, "Tracestate", state) : 0;
 }
