@@ -35,6 +35,7 @@ struct conn {
     struct loop *loop;
     const struct conn_events *events;
     union {
+        uv_handle_t any;
         uv_stream_t stream;
         uv_tcp_t tcp;
         uv_pipe_t pipe;
@@ -49,6 +50,7 @@ struct conn {
     bool connected;
     bool reading;
     bool writing;
+    bool ending; /* after what is queued */
     bool closing;
 };
 
@@ -65,10 +67,10 @@ int conn_connect_tcp(struct conn *conn, struct loop *loop,
                      const struct sockaddr *address, uint64_t timeout,
                      const struct conn_events *events);
 
-/* Takes the next connection of a listening handle (TCP or pipe). 0, or a libuv
- * error: then nothing follows. Reading starts at once. */
-int conn_accept(struct conn *conn, struct loop *loop, uv_stream_t *listener,
-                const struct conn_events *events);
+/* Takes the next connection of a listening handle (TCP or pipe); closed() tells
+ * where that fails. Reading starts at once. */
+void conn_accept(struct conn *conn, struct loop *loop, uv_stream_t *listener,
+                 const struct conn_events *events);
 
 /* Queues bytes. 0, or -1 when the connection is ending. */
 int conn_write(struct conn *conn, const void *data, size_t size);

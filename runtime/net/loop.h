@@ -49,6 +49,9 @@ struct loop {
     STAILQ_HEAD(, loop_post) posted;            /* guarded by posted_lock */
     TAILQ_HEAD(, loop_task) tasks;              /* in order of asking */
     TAILQ_HEAD(loop_timers, loop_timer) timers; /* soonest first */
+    bool firing;                                /* timers, now */
+    uint8_t
+        read_buffer[64 * 1024]; /* of all connections: one reads at a time */
 };
 
 /* 0, or a libuv error. */
