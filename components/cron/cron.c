@@ -97,22 +97,22 @@ static void format_now(char text[TEXT_SIZE])
     strcpy(trim(text), " +0000 UTC");
 }
 
-/* "1h0m2.5s", "999.990853ms" */
-static void format_duration(char text[TEXT_SIZE], int64_t duration)
+/* "1h0m2.5s", "999.990853ms"; somewhere in `text`. */
+static const char *format_duration(char text[TEXT_SIZE], int64_t duration)
 {
     long long seconds = duration / SECOND, part = duration % SECOND;
 
     if (seconds == 0) {
-        sprintf(text, "%lld.%06lld", part / 1000000, part % 1000000);
+        snprintf(text, TEXT_SIZE, "%lld.%06lld", part / 1000000,
+                 part % 1000000);
         strcpy(trim(text), "ms");
-        return;
+        return text;
     }
-    if (seconds >= 3600)
-        text += sprintf(text, "%lldh", seconds / 3600);
-    if (seconds >= 60)
-        text += sprintf(text, "%lldm", seconds / 60 % 60);
-    sprintf(text, "%lld.%09lld", seconds % 60, part);
+    snprintf(text, TEXT_SIZE, "%lldh%lldm%lld.%09lld", seconds / 3600,
+             seconds / 60 % 60, seconds % 60, part);
     strcpy(trim(text), "s");
+    return text + (seconds < 3600 ? strlen("0h") : 0) +
+           (seconds < 60 ? strlen("0m") : 0);
 }
 
 /* ---- runs ---------------------------------------------------------------- */
@@ -165,12 +165,12 @@ static bool fire(const struct cron *cron, dapr_reader *reader)
 
 static void log_next(const struct cron *cron, int64_t due, int64_t now)
 {
-    char left[TEXT_SIZE] = "never";
+    char text[TEXT_SIZE];
 
-    if (due != SCHEDULE_NEVER)
-        format_duration(left, due - now);
     dapr_log(cron->instance, DAPR_DEBUG, "name: %s, next run: %s",
-             dapr_instance_id(cron->instance), left);
+             dapr_instance_id(cron->instance),
+             due == SCHEDULE_NEVER ? "never"
+                                   : format_duration(text, due - now));
 }
 
 static int read_runs(void *self, dapr_reader *reader)
