@@ -13,10 +13,10 @@
 #ifndef CORE_COMPONENT_H
 #define CORE_COMPONENT_H
 
-#include <dapr/components.h>
+#include "core/pairs.h"
+#include "core/workers.h"
+
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 enum binding_kind { BINDING_INPUT, BINDING_OUTPUT, BINDING_KINDS };
 
@@ -64,13 +64,18 @@ struct dapr_call {
     int64_t deadline;                /* CLOCK_MONOTONIC ns; 0: none */
     atomic_bool cancelled;           /* the home may set it while it runs */
 
-    struct call_core *core; /* the core's */
+    struct job job; /* from here on: the core's */
+    struct slot *slot;
+    struct dapr_instance *instance;
+    struct pairs reply_metadata;
+    char *reply_content_type;
     atomic_int references;
     atomic_bool finished;
 };
 
 /* Brings a call to an instance: at once on this thread when the table never
- * blocks, else on a worker. `instance` is copied. */
+ * blocks, else on a worker. An instance that is being initialised is waited
+ * for. `instance` is copied. */
 void call_start(struct component *component, enum binding_kind kind,
                 const char *instance, struct dapr_call *call);
 
@@ -81,8 +86,9 @@ struct reader_home {
      * thread, several at once. Its pointers are valid until it returns. */
     int (*send)(struct dapr_reader *reader, const char *message_id,
                 const struct dapr_event *event);
-    /* read() ended with an error, or the instance is not initialised: the
-     * stream should end with this status. At most once. */
+    /* The stream should end with this status: read() ended with an error, the
+     * instance is not initialised; or, with code 0, what reader_drain() asked
+     * for is done. At most once; not after reader_end() has returned. */
     void (*finish)(struct dapr_reader *reader, int code, const char *message);
     /* The core lets go of the reader: its memory may go. Exactly once, after
      * reader_end() and, if any, finish(). */
@@ -106,6 +112,10 @@ void reader_start(struct component *component, const char *instance,
 void reader_verdict(struct dapr_reader *reader, const char *message_id,
                     const struct dapr_answer *answer);
 
+/* No more events: read() is told to return, and finish() follows when it has
+ * and all events have their verdict. Before reader_end(). */
+void reader_drain(struct dapr_reader *reader);
+
 /* The stream is over: all events without verdict are lost, read() is told to
  * return. Does not wait for it. */
 void reader_end(struct dapr_reader *reader);
@@ -116,9 +126,13 @@ void reader_end(struct dapr_reader *reader);
 void instance_close(struct component *component, enum binding_kind kind,
                     const char *instance);
 
-/* Waits until no call and no stream is under way, at most that long; then
- * closes all instances and ends the worker threads. True when nothing was left
- * under way. Components stay registered. */
+/* Waits until no call and no stream is under way, at most that long. Whether
+ * that is so. */
+bool core_wait(int milliseconds);
+
+/* Waits as core_wait(); then closes all instances and ends the worker threads,
+ * which it gives a second. True when nothing was left under way. Components
+ * stay registered. */
 bool core_stop(int milliseconds);
 
 #endif

@@ -194,7 +194,8 @@ struct dapr_output_binding {
     int concurrency;
 
     /* Nonzero: no callback ever blocks, so they run on the I/O thread, which
-     * saves each call the way to a worker thread and back. */
+     * saves each call the way to a worker thread and back. (destroy may still
+     * come on a worker: an object may end when no call is at hand.) */
     int never_blocks;
 };
 
@@ -273,8 +274,8 @@ struct dapr_input_binding {
      * opens the stream again after a while. Required. */
     int (*read)(void *self, dapr_reader *reader);
 
-    /* The stream has ended: after its last verdict, when read has returned.
-     * Forget the reader before returning. Runs on the same thread as read.
+    /* The stream has ended: after its last verdict, when read has returned,
+     * also with a failure. Forget the reader before returning. Runs on the same thread as read.
      * NULL: nothing to do. */
     void (*stop)(void *self, dapr_reader *reader);
 

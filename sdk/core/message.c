@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Texts of component authors, and their log; see message.h. Any thread. */
+#include "core/message.h"
+
+#include "core/log.h"
+#include "core/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCOPE "dapr.components"
+
+/* The first byte that is not UTF-8, or NULL. */
+static char *flaw(const char *text)
+{
+    const char *end = text + strlen(text);
+    uint32_t point;
+    size_t size;
+
+    for (; text < end; text += size) {
+        size = utf8_read(text, end, &point);
+        if (!size)
+            return (char *)text;
+    }
+    return NULL;
+}
+
+bool message_valid(const char *text)
+{
+    return !flaw(text);
+}
+
+void message_repair(char *text)
+{
+    while ((text = flaw(text)))
+        *text++ = '?';
+}
+
+/* Not in the middle of a character: there is room for the rest of the one that
+ * crosses the border. */
+static void cut(char *text)
+{
+    size_t size = MESSAGE_MAX;
+
+    for (int i = 0; i < 3 && ((unsigned char)text[size] & 0xC0) == 0x80; i++)
+        size--;
+    text[size] = 0;
+}
+
+void message_format(struct message *message, const char *format, va_list args)
+{
+    int size = vsnprintf(message->text, sizeof message->text, format, args);
+
+    if (size < 0)
+        message->text[0] = 0;
+    else if (size > MESSAGE_MAX)
+        cut(message->text);
+    message_repair(message->text);
+}
+
+void dapr_log(dapr_instance *instance, enum dapr_level level,
+              const char *format, ...)
+{
+    struct dapr_pair field = {"component", NULL};
+    struct dapr_metadata fields = {&field, 0};
+    struct message message;
+    char scope[256] = SCOPE;
+    va_list args;
+
+    if (!log_enabled((enum log_level)level))
+        return;
+    if (instance) {
+        field.value = dapr_instance_id(instance);
+        fields.count = 1;
+        snprintf(scope, sizeof scope, SCOPE ".%s",
+                 dapr_instance_component(instance));
+    }
+    va_start(args, format);
+    message_format(&message, format, args);
+    va_end(args);
+    log_line((enum log_level)level, scope, fields, message.text);
+}
