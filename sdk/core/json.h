@@ -24,6 +24,7 @@ struct json_reader {
     const char *at;
     const char *end;
     int depth;
+    bool exact; /* json_copy() leaves numbers as they stand */
     char error[160];
 };
 
@@ -43,8 +44,8 @@ enum json_kind {
  */
 enum json_kind json_next(struct json_reader *reader);
 
-/* Reads the next value and appends it in Go's form. 0, or -1 with `error` set.
- */
+/* Reads the next value and appends it in Go's form. 0, or -1 with `error` set:
+ * a number that float64 cannot hold is only reported when all else is well. */
 int json_copy(struct json_reader *reader, struct buffer *out);
 
 /* Reads a string and appends what it means. 0, or -1 with `error` set. */

@@ -291,7 +291,7 @@ static int read_number(struct json_reader *reader, struct sink *sink)
         if (!skip_digits(reader))
             return fail(reader, "in exponent of numeric literal");
     }
-    if (!sink->out)
+    if (!sink->out || reader->exact)
         return 0;
     tiny = digits > 6 && memcmp(first, "0.00000", 7) == 0;
     if (exponent || tiny || digits > EXACT_DIGITS)
