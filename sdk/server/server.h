@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The grpc server of one component, on a socket of its own, so that each socket
+ * shows its own services only. All share one engine: a completion queue and the
+ * threads that work it off.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "server/rpc.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#define ENGINE_THREADS 2
+
+struct engine {
+    grpc_completion_queue *queue;
+    pthread_t threads[ENGINE_THREADS];
+    int count;
+};
+
+/* 0, or -1 with the reason logged. */
+int engine_start(struct engine *engine);
+
+/* When all its servers are gone. Waits at most until `deadline`; false when
+ * there are threads left then, and their memory with them. Fine when it never
+ * started. */
+bool engine_stop(struct engine *engine, int64_t deadline);
+
+/* Of one component: both kinds, and reflection. */
+#define SERVER_METHODS_MAX 16
+
+struct registration {
+    const struct method *method;
+    void *handle; /* grpc core's */
+};
+
+struct stream;
+
+struct server {
+    struct component *component;
+    grpc_server *grpc;
+    grpc_completion_queue *queue; /* the engine's */
+    struct registration registrations[SERVER_METHODS_MAX];
+    size_t registration_count;
+    atomic_size_t request_bytes; /* of unary calls under way */
+    struct tag stopped;
+    sem_t is_stopped;
+    pthread_mutex_t lock; /* guards all below */
+    LIST_HEAD(, stream) streams;
+    bool draining;
+};
+
+/* Serves a component at an address as grpc core takes them. NULL with the
+ * reason logged. */
+struct server *server_start(struct component *component, struct engine *engine,
+                            const char *address);
+
+/* No new calls; asks streams to end when their last event has its verdict. */
+void server_drain(struct server *server);
+
+/* After server_drain(): ends whatever is left. */
+void server_cancel(struct server *server);
+
+/* After server_drain(), when no call is left: waits until grpc core is done
+ * with it, at most until `deadline`, and frees it. False: it is left. NULL is
+ * fine. */
+bool server_free(struct server *server, int64_t deadline);
+
+#endif
