@@ -62,23 +62,28 @@ static void refuse(struct loading *loading, const struct resource *resource,
     static const char failure[] =
         "[INIT_COMPONENT_FAILURE]: initialization error occurred for ";
     const char *label = resource->label;
+    const char *text = "out of memory";
+    struct buffer message;
 
     log_message(LOG_ERROR, ROOT, "Failed to init component %s: %s%s: %s", label,
                 failure, label, why);
+    buffer_init(&message, MESSAGES_MAX);
+    buffer_printf(&message, "process component %s error: %s%s: %s%s: %s",
+                  resource->name, failure, label, failure, label, why);
+    if (buffer_string(&message))
+        text = (char *)message.data;
     if (resource->ignore_errors) {
         log_message(LOG_ERROR, RUNTIME,
-                    "Ignoring error processing component: process component "
-                    "%s error: %s%s: %s%s: %s",
-                    resource->name, failure, label, failure, label, why);
-        return;
+                    "Ignoring error processing component: %s", text);
+    } else {
+        log_message(LOG_WARNING, RUNTIME,
+                    "Error processing component, daprd will exit gracefully: "
+                    "%s",
+                    text);
+        if (!loading->failures.size)
+            buffer_printf(&loading->failures, "%s\n%s", text, text);
     }
-    log_message(LOG_WARNING, RUNTIME,
-                "Error processing component, daprd will exit gracefully: "
-                "process component %s error: %s%s: %s",
-                resource->name, failure, label, why);
-    buffer_printf(&loading->failures, "%sprocess component %s error: %s%s: %s",
-                  loading->failures.size ? "\n" : "", resource->name, failure,
-                  label, why);
+    buffer_done(&message);
 }
 
 /* Values from elsewhere cannot be had yet: better no component than one that

@@ -76,21 +76,7 @@ out:
 static int read_bool(const struct yaml_node *node, const char *what, bool *ret,
                      struct buffer *error)
 {
-    struct buffer text;
-    int rc = 0;
-
-    if (yaml_is_null(node))
-        return 0;
-    buffer_init(&text, RESOURCE_FILE_MAX);
-    if (node->kind != YAML_SCALAR || !node->plain ||
-        yaml_text(node, what, &text, error) || !buffer_string(&text) ||
-        (strcmp((char *)text.data, "true") != 0 &&
-         strcmp((char *)text.data, "false") != 0))
-        rc = yaml_fail(node, error, "%s must be true or false", what);
-    else
-        *ret = text.data[0] == 't';
-    buffer_done(&text);
-    return rc;
+    return yaml_is_null(node) ? 0 : yaml_bool(node, what, ret, error);
 }
 
 /* A node of this kind, or none at all: *node is NULL then. */

@@ -233,18 +233,24 @@ static int check_tag(const char *name, struct scalar *scalar)
     return 0;
 }
 
-static bool resolvable(const char *tag)
+/* The kind that a tag asks for, without its prefix; NULL when it asks for text,
+ * or is not YAML's own. */
+static const char *resolvable(const char *tag)
 {
     static const char *const tags[] = {"null",  "bool",      "int",
                                        "float", "timestamp", NULL};
 
-    return strncmp(tag, TAGS, strlen(TAGS)) == 0 &&
-           among(tag + strlen(TAGS), tags);
+    return tag && strncmp(tag, TAGS, strlen(TAGS)) == 0 &&
+                   among(tag + strlen(TAGS), tags)
+               ? tag + strlen(TAGS)
+               : NULL;
 }
 
 int scalar_read(struct dapr_bytes text, const char *tag, bool plain,
                 struct scalar *ret, struct buffer *error)
 {
+    const char *name = resolvable(tag);
+
     *ret = (struct scalar){.kind = SCALAR_TEXT, .text = text};
     if (tag && strcmp(tag, TAGS "binary") == 0) {
         if (!decode_binary(ret))
@@ -253,14 +259,13 @@ int scalar_read(struct dapr_bytes text, const char *tag, bool plain,
         buffer_text(error, "!!binary value contains invalid base64 data");
         return -1;
     }
-    if (!plain && !(tag && resolvable(tag)))
+    if (!plain && !name)
         return 0;
     if (strlen(text.data) == text.size && !read_word(text.data, ret))
         read_number(text.data, text.size, ret);
-    if (!tag || !check_tag(tag + strlen(TAGS), ret))
+    if (!name || !check_tag(name, ret))
         return 0;
-    buffer_printf(error, "`%s` is no !!%s", (const char *)text.data,
-                  tag + strlen(TAGS));
+    buffer_printf(error, "`%s` is no !!%s", (const char *)text.data, name);
     return -1;
 }
 
@@ -294,8 +299,9 @@ int scalar_json(const struct scalar *scalar, struct buffer *out)
     }
 }
 
-/* Go's FormatFloat(x, 'g', -1, bits): exponents from 1e+06 and below 1e-04. */
-static int put_general(struct buffer *out, double value, bool single)
+/* Go's FormatFloat(x, 'g', -1, 32), whatever that loses: exponents from 1e+06
+ * and below 1e-04. */
+static int put_float(struct buffer *out, double value)
 {
     char text[40];
     int digits = 0;
@@ -306,22 +312,22 @@ static int put_general(struct buffer *out, double value, bool single)
                                 : value < 0  ? "-.inf"
                                              : ".inf");
     do
-        snprintf(text, sizeof text, "%.*e", digits++, value);
-    while (digits < 17 && (single ? strtof(text, NULL) != (float)value
-                                  : strtod(text, NULL) != value));
+        snprintf(text, sizeof text, "%.*e", digits++, (float)value);
+    while (digits < 9 && strtof(text, NULL) != (float)value);
     exponent = atoi(strchr(text, 'e') + 1);
     if (exponent < -4 || exponent >= 6)
         return buffer_text(out, text);
     digits -= exponent + 1;
-    return buffer_printf(out, "%.*f", digits > 0 ? digits : 0, value);
+    return buffer_printf(out, "%.*f", digits > 0 ? digits : 0, (float)value);
 }
 
-static int put_plain(const struct scalar *scalar, struct buffer *out,
-                     bool single)
+int scalar_key(const struct scalar *scalar, struct buffer *out)
 {
     switch (scalar->kind) {
+    case SCALAR_NULL:
+        return -1;
     case SCALAR_FLOAT:
-        return put_general(out, scalar->number, single);
+        return put_float(out, scalar->number);
     case SCALAR_TEXT:
         return buffer_append(out, scalar->text.data, scalar->text.size);
     default:
@@ -333,10 +339,5 @@ int scalar_text(const struct scalar *scalar, struct buffer *out)
 {
     if (scalar->kind == SCALAR_FLOAT && !isfinite(scalar->number))
         return -1;
-    return scalar->kind == SCALAR_NULL ? 0 : put_plain(scalar, out, false);
-}
-
-int scalar_key(const struct scalar *scalar, struct buffer *out)
-{
-    return scalar->kind == SCALAR_NULL ? -1 : put_plain(scalar, out, true);
+    return scalar->kind == SCALAR_NULL ? 0 : scalar_key(scalar, out);
 }

@@ -392,6 +392,20 @@ int yaml_text(const struct yaml_node *node, const char *what,
     return 0;
 }
 
+int yaml_bool(const struct yaml_node *node, const char *what, bool *ret,
+              struct buffer *error)
+{
+    struct scalar scalar = {.kind = SCALAR_TEXT};
+
+    if (node->kind == YAML_SCALAR && resolve(node, &scalar, error))
+        return -1;
+    scalar_done(&scalar);
+    if (scalar.kind != SCALAR_BOOL)
+        return yaml_fail(node, error, "%s must be true or false", what);
+    *ret = scalar.truth;
+    return 0;
+}
+
 /* ---- as JSON ------------------------------------------------------------- */
 
 static int expand(struct yaml *yaml, const struct yaml_node *node,

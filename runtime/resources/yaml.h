@@ -62,6 +62,10 @@ bool yaml_is_null(const struct yaml_node *node);
 int yaml_text(const struct yaml_node *node, const char *what,
               struct buffer *out, struct buffer *error);
 
+/* True or false. */
+int yaml_bool(const struct yaml_node *node, const char *what, bool *ret,
+              struct buffer *error);
+
 /* Anything, as JSON with its keys in order. */
 int yaml_json(struct yaml *yaml, const struct yaml_node *node,
               struct buffer *out, struct buffer *error);
