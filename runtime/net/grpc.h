@@ -8,6 +8,7 @@
 #define NET_GRPC_H
 
 #include "core/pairs.h"
+#include "net/grpc_text.h"
 #include "net/h2.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -19,13 +20,10 @@ struct grpc_status {
     struct dapr_bytes details; /* grpc-status-details-bin, decoded */
 };
 
-/* "Unavailable", as grpc-go spells it, for error texts. */
-const char *grpc_code_name(int code);
-
 struct grpc_call;
 
 struct grpc_events {
-    /* Initial metadata. May be NULL. */
+    /* Initial metadata; the value of a -bin name is in base64. May be NULL. */
     void (*headers)(struct grpc_call *call, struct dapr_metadata metadata);
     /* One message, valid until it returns. Its bytes count against the peer's
      * window until grpc_consumed(): a unary call's are given back at once. */

@@ -20,6 +20,7 @@ struct h2_stream;
 struct h2_header {
     struct dapr_bytes name; /* lower case */
     struct dapr_bytes value;
+    uint8_t flags; /* NGHTTP2_NV_FLAG_..., of what is sent */
 };
 
 struct h2_headers {
@@ -51,7 +52,8 @@ struct h2_stream {
     struct h2 *h2;
     int32_t id;
     const struct h2_stream_events *events;
-    struct h2_header_block *receiving; /* the h2's */
+    size_t unconsumed; /* from here on: the h2's */
+    bool answered;     /* headers have come: the next are trailers */
     LIST_ENTRY(h2_stream) link;
 };
 
@@ -69,12 +71,13 @@ struct h2 {
     struct conn conn;
     const struct h2_events *events;
     nghttp2_session *session;
+    struct h2_header_block *block; /* that comes in */
     LIST_HEAD(, h2_stream) streams;
-    struct loop_timer timer; /* handshake, later keepalive */
+    struct loop_timer timer; /* of the handshake, and of closing */
+    unsigned timeout;
     char why[160];
     bool ready;
     bool going_away;
-    bool inside; /* a callback of nghttp2 is running */
 };
 
 /* Connects as a client to a Unix socket: ready() or closed() follows, within
