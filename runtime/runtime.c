@@ -27,6 +27,7 @@
 #define HEAD_SLACK      4096  /* bytes beyond --read-buffer-size, as Go */
 #define MAX_CONNECTIONS 10000
 #define IDLE_CHECK      5 /* ms between looks whether requests are answered */
+#define FAILURE_LIMIT   (64u << 10)
 #define MODULES_TIMEOUT 1000 /* ms for modules' threads at the end */
 
 struct runtime {
@@ -256,7 +257,7 @@ static void load_components(struct runtime *runtime)
     const struct resource *resource;
 
     log_message(LOG_INFO, RUNTIME, "Loading components…");
-    TAILQ_FOREACH(resource, &runtime->resources.list, link)
+    TAILQ_FOREACH(resource, &runtime->resources, link)
     {
         if (!runtime->stopping)
             add_component(runtime, resource);
@@ -466,6 +467,27 @@ static void run_loop(struct runtime *runtime)
     loop_done(&runtime->loop);
 }
 
+static int load_resources(struct runtime *runtime)
+{
+    const struct options *options = runtime->options;
+    const struct resource_settings settings = {
+        .app_id = options->app_id,
+        .namespace = options->namespace,
+        .pod_name = options->pod_name,
+    };
+    struct buffer error;
+    int rc;
+
+    TAILQ_INIT(&runtime->resources);
+    buffer_init(&error, FAILURE_LIMIT);
+    rc = resources_load(&runtime->resources, options->resources_paths.items,
+                        options->resources_paths.count, &settings, &error);
+    if (rc)
+        runtime->failure = buffer_take(&error);
+    buffer_done(&error);
+    return rc;
+}
+
 int runtime_run(const struct options *options)
 {
     struct runtime runtime = {.options = options};
@@ -474,13 +496,13 @@ int runtime_run(const struct options *options)
     runtime.modules_folder = default_modules();
     log_message(LOG_INFO, RUNTIME,
                 "Starting Dapr Runtime -- version %s -- commit %s",
-                CDAPR_VERSION, "unknown");
+                CDAPR_VERSION, CDAPR_COMMIT);
     log_message(LOG_INFO, RUNTIME, "Log level set to: %s", options->log_level);
     log_message(LOG_INFO, RUNTIME, "standalone mode configured");
     log_message(LOG_INFO, RUNTIME, "app id: %s", options->app_id);
-    if (resources_load(&runtime.resources, options, &runtime.failure) == 0) {
+    if (load_resources(&runtime) == 0) {
         if (loop_init(&runtime.loop) || make_parts(&runtime)) {
-            runtime.failure = strdup("the event loop cannot start");
+            runtime.failure = strdup("out of memory");
         } else {
             run_loop(&runtime);
             ran = true;

@@ -167,16 +167,6 @@ static char *unescape(const char *text)
     return name;
 }
 
-static bool bad_escape(const char *target)
-{
-    for (; *target && *target != '?' && *target != '#'; target++) {
-        if (*target == '%' &&
-            (hex_value(target[1]) < 0 || hex_value(target[2]) < 0))
-            return true;
-    }
-    return false;
-}
-
 /* ---- handling ------------------------------------------------------------ */
 
 static void add_trace(struct exchange *exchange)
@@ -214,19 +204,11 @@ static void handle(struct exchange *exchange)
 
 void api_handle(struct http_request *request, void *data)
 {
-    static const struct dapr_pair plain[] = {
-        {"Content-Type", "text/plain; charset=utf-8"}, {"Connection", "close"}};
-    struct exchange *exchange;
+    struct exchange *exchange = calloc(1, sizeof *exchange);
 
-    if (bad_escape(request->target)) {
-        http_reply(request, 400, (struct dapr_metadata){plain, 2},
-                   dapr_text("400 Bad Request"));
-        return;
-    }
-    exchange = calloc(1, sizeof *exchange);
     if (!exchange || !(exchange->path = clean_path(request->target))) {
         free(exchange);
-        http_reply(request, 500, (struct dapr_metadata){plain, 1},
+        http_reply(request, 500, (struct dapr_metadata){0},
                    dapr_text("out of memory"));
         return;
     }

@@ -51,6 +51,7 @@ struct socket {
     uint64_t pause;
     char why[256];  /* it does not answer; "" while it does */
     char said[256]; /* the why of the last log line */
+    bool was_lost;  /* that was said; what attempts bring is not */
     bool tried;
     bool freed;
 };
@@ -105,7 +106,7 @@ static void say_why(struct socket *socket, bool was_up)
                     "lost the component at %s: %s; calls to it fail until it "
                     "answers again",
                     socket->path, socket->why);
-    else if (strcmp(socket->why, socket->said) != 0)
+    else if (!socket->was_lost && strcmp(socket->why, socket->said) != 0)
         log_message(LOG_WARNING, DISCOVERY,
                     "could not use socket %s: %s; it is tried again until it "
                     "answers",
@@ -131,6 +132,7 @@ static void lost(struct h2 *h2, int status, const char *why)
                      ? "connection refused: stale, nothing listens on it"
                      : why);
     say_why(socket, was_up);
+    socket->was_lost |= was_up;
     socket->base.up = false;
     if (was_up) {
         socket->pause = FIRST_PAUSE;
@@ -162,6 +164,7 @@ static void up(struct socket *socket)
     free(name);
     socket->base.up = true;
     socket->why[0] = socket->said[0] = 0;
+    socket->was_lost = false;
     socket->pause = FIRST_PAUSE;
     socket->base.events->up(&socket->base);
     report_tried(socket);
