@@ -1,158 +1,252 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything is found by being there: a new .c file, component, example or test
-# needs no line here.
+# needs no line here. A component's own libraries: components/NAME/deps.mk.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
-CC := gcc
+DESTDIR ?=
 SANITIZE ?=
-BUILD := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 comma := ,
+BUILD := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 
-PACKAGES_SDK := grpc libprotobuf-c
-PACKAGES_RUNTIME := libuv libnghttp2 libprotobuf-c yaml-0.1
-
+CC := gcc
+CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
 	-Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
-CFLAGS ?= -O2 -g
+HARDENING := -fstack-protector-strong \
+	$(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-INCLUDES := -Isdk/include -Isdk -Iruntime -I. -I$(BUILD)/gen
-COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(CFLAGS) \
-	$(WARNINGS) $(SANITIZERS) $(INCLUDES) -MMD -MP
-LINK = $(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS)
+OWN = $(CFLAGS) $(HARDENING) $(SANITIZERS)
+INCLUDES = -Isdk/include -Isdk -Iruntime -I. -I$(BUILD)/gen
+COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(OWN) \
+	$(WARNINGS) $(INCLUDES) -MMD -MP
+LINK = $(CC) $(OWN) -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
+
+# Debian's packages: to build, to test, to check the style.
+PACKAGES := gcc make libc6-dev pkg-config libgrpc-dev libprotobuf-c-dev \
+	libprotobuf-dev protobuf-compiler protobuf-c-compiler libuv1-dev \
+	libnghttp2-dev libhttp-parser-dev libyaml-dev \
+	python3 python3-grpcio python3-protobuf python3-yaml python3-venv \
+	libcmocka-dev ca-certificates curl procps \
+	binutils clang clang-format g++ git shellcheck universal-ctags
+
+# What pkg-config says, asked once and only when something is built.
+ask = $(eval $1 := $(shell pkg-config $2))$($1)
+SDK_CFLAGS = $(call ask,SDK_CFLAGS,--cflags grpc libprotobuf-c)
+SDK_LIBS = $(call ask,SDK_LIBS,--libs grpc libprotobuf-c) -lpthread
+RUNTIME := libuv libnghttp2 libprotobuf-c yaml-0.1
+RUNTIME_CFLAGS = $(call ask,RUNTIME_CFLAGS,--cflags $(RUNTIME))
+RUNTIME_LIBS = $(call ask,RUNTIME_LIBS,--libs $(RUNTIME)) \
+	-lhttp_parser -ldl -lpthread
+
+-include $(wildcard components/*/deps.mk)
 
 PROTOS := $(shell find proto -name '*.proto')
 GEN_C := $(PROTOS:proto/%.proto=$(BUILD)/gen/%.pb-c.c)
 GEN_O := $(GEN_C:.c=.o)
-DESCRIPTORS := $(BUILD)/gen/descriptors.pb
+MESSAGES := $(PROTOS:proto/%=$(BUILD)/gen/messages/%)
 PLAIN := $(filter-out %_names.proto,$(PROTOS:proto/%=$(BUILD)/gen/plain/%))
+DESCRIPTORS := $(BUILD)/gen/descriptors.pb
 
-CORE_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/core/*.c))
-SERVER_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard sdk/server/*.c))
-RUNTIME_C := $(filter-out runtime/main.c,$(wildcard runtime/*.c runtime/*/*.c))
-RUNTIME_O := $(RUNTIME_C:%.c=$(BUILD)/%.o)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1))
+CORE_O := $(call objects,sdk/core/*.c)
+SERVER_O := $(call objects,sdk/server/*.c)
+RUNTIME_O := $(filter-out %/main.o,$(call objects,runtime/*.c runtime/*/*.c))
 
-COMPONENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard components/*/*.c))))
-COMPONENTS := $(sort $(COMPONENTS))
-MODULES := $(COMPONENTS:%=$(BUILD)/libexec/cdapr/components/%.so)
-PROGRAMS := $(COMPONENTS:%=$(BUILD)/components/%)
+LIBEXEC := $(BUILD)/libexec/cdapr/components
+COMPONENTS := $(sort $(patsubst components/%/,%,$(dir $(wildcard \
+	components/*/*.c))))
+MODULES := $(COMPONENTS:%=$(LIBEXEC)/%.so)
+PROGRAMS := $(foreach c,$(COMPONENTS),$(BUILD)/components/$c/$c)
 EXAMPLES := $(patsubst sdk/examples/%.c,$(BUILD)/examples/%,\
 	$(wildcard sdk/examples/*.c))
-UNITS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+UNITS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
+	$(wildcard tests/unit/test_*.c))
 
 SDK_A := $(BUILD)/lib/libdapr-components.a
 SDK_SO := $(BUILD)/lib/libdapr-components.so
 RUNTIME_A := $(BUILD)/lib/runtime.a
-CDAPRD := $(BUILD)/bin/cdaprd
+CDAPRD := $(if $(wildcard runtime/main.c),$(BUILD)/bin/cdaprd)
+
+# A short line for each step; V=1 shows the commands.
+ifeq ($(V),)
+MAKEFLAGS += --no-print-directory
+say = @mkdir -p $(@D); printf '%-8s %s\n' $1 $@;
+else
+say = @mkdir -p $(@D)$(newline)
+define newline
+
+
+endef
+endif
 
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 .PHONY: all
-all: $(SDK_A) $(SDK_SO) $(MODULES) $(PROGRAMS) $(EXAMPLES) \
-	$(if $(wildcard runtime/main.c),$(CDAPRD))
+all: $(SDK_A) $(SDK_SO) $(MODULES) $(PROGRAMS) $(EXAMPLES) $(CDAPRD) ## Build everything (default)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' \
+		Makefile
+	@echo '  BUILD=dir  SANITIZE=address,undefined  V=1  TESTS=regex'
+
+.PHONY: deps
+deps: ## Install the Debian packages that are missing
+	@.ci/deps $(PACKAGES)
 
 # ---- generated from proto/ ---------------------------------------------------
 
 # protoc-c makes a clash of names out of a service method called Init: it gets
 # the messages alone. Reflection shows the files without protoc-c's option.
 $(BUILD)/gen/messages/%.proto: proto/%.proto
-	@mkdir -p $(@D)
-	sed '/^service /,/^}/d' $< > $@
+	$(call say,GEN)sed '/^service /,/^}/d' $< > $@
 
 $(BUILD)/gen/plain/%.proto: proto/%.proto
-	@mkdir -p $(@D)
-	sed -e '/protobuf-c.proto/d' -e '/pb_c_file/d' $< > $@
+	$(call say,GEN)sed -e '/protobuf-c.proto/d' -e '/pb_c_file/d' $< > $@
 
-$(BUILD)/gen/%.pb-c.c: $(BUILD)/gen/messages/%.proto | $(PROTOS:proto/%=$(BUILD)/gen/messages/%)
-	protoc-c --c_out=$(BUILD)/gen -I$(BUILD)/gen/messages -I/usr/include $<
+$(BUILD)/gen/%.pb-c.c: $(BUILD)/gen/messages/%.proto | $(MESSAGES)
+	$(call say,GEN)protoc-c --c_out=$(BUILD)/gen -I$(BUILD)/gen/messages \
+		-I/usr/include $<
 
 $(DESCRIPTORS): $(PLAIN)
-	protoc -I$(BUILD)/gen/plain --descriptor_set_out=$@ $^
+	$(call say,GEN)protoc -I$(BUILD)/gen/plain --descriptor_set_out=$@ $^
 
 $(GEN_O): %.o: %.c | $(GEN_C)
-	$(CC) -std=c17 -fPIC -fvisibility=hidden $(CFLAGS) $(SANITIZERS) \
+	$(call say,CC)$(CC) -std=c17 -fPIC -fvisibility=hidden $(OWN) \
 		-I$(BUILD)/gen -c -o $@ $<
 
 # ---- objects -----------------------------------------------------------------
 
-$(BUILD)/sdk/%.o: sdk/%.c | $(GEN_C)
-	@mkdir -p $(@D)
-	$(COMPILE) $(shell pkg-config --cflags $(PACKAGES_SDK)) -c -o $@ $<
+$(BUILD)/sdk/%.o: sdk/%.c Makefile | $(GEN_C)
+	$(call say,CC)$(COMPILE) $(SDK_CFLAGS) -c -o $@ $<
 
 $(BUILD)/sdk/server/descriptors.o: COMPILE += -DDESCRIPTORS='"$(DESCRIPTORS)"'
 $(BUILD)/sdk/server/descriptors.o: $(DESCRIPTORS)
 
-$(BUILD)/runtime/%.o: runtime/%.c | $(GEN_C)
-	@mkdir -p $(@D)
-	$(COMPILE) -DCDAPR_VERSION='"$(VERSION)"' \
-		$(shell pkg-config --cflags $(PACKAGES_RUNTIME)) -c -o $@ $<
+$(BUILD)/runtime/%.o: runtime/%.c Makefile | $(GEN_C)
+	$(call say,CC)$(COMPILE) -DCDAPR_VERSION='"$(VERSION)"' \
+		$(RUNTIME_CFLAGS) -c -o $@ $<
 
 # Components see the public header and nothing else.
-$(BUILD)/components/%.o: INCLUDES = -Isdk/include -Icomponents
-$(BUILD)/components/%.o: components/%.c
-	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+$(BUILD)/components/%.o: INCLUDES = -Isdk/include
+$(BUILD)/components/%.o: components/%.c Makefile
+	$(call say,CC)$(COMPILE) -c -o $@ $<
 
 # ---- libraries and programs --------------------------------------------------
 
+archive = $(call say,AR)rm -f $@; ar rcs $@ $(filter %.o,$^)
+
 $(SDK_A): $(CORE_O) $(SERVER_O) $(GEN_O)
-	@mkdir -p $(@D)
-	@rm -f $@
-	ar rcs $@ $^
+	$(archive)
 
 $(SDK_SO): $(CORE_O) $(SERVER_O) $(GEN_O) sdk/dapr-components.map
-	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,libdapr-components.so.0 \
-		-Wl,--version-script=sdk/dapr-components.map -Wl,-z,defs -o $@ \
-		$(filter %.o,$^) $(shell pkg-config --libs $(PACKAGES_SDK)) -lpthread
-	ln -sf $(@F) $@.0
+	$(call say,LINK)$(LINK) -shared -Wl,-soname,$(@F).0 -Wl,-z,defs \
+		-Wl,--version-script=sdk/dapr-components.map -o $@.0 \
+		$(filter %.o,$^) $(SDK_LIBS) && ln -sf $(@F).0 $@
 
-$(RUNTIME_A): $(RUNTIME_O) $(CORE_O) $(GEN_O)
-	@mkdir -p $(@D)
-	@rm -f $@
-	ar rcs $@ $^
+$(RUNTIME_A): $(RUNTIME_O)
+	$(archive)
 
 # Modules call the dapr_ functions of the program that loads them.
-$(CDAPRD): $(BUILD)/runtime/main.o $(RUNTIME_O) $(CORE_O) $(GEN_O) \
-		sdk/dapr-components.map
-	@mkdir -p $(@D)
-	$(LINK) -Wl,--gc-sections -Wl,--export-dynamic-symbol='dapr_*' -o $@ \
-		$(filter %.o,$^) $(shell pkg-config --libs $(PACKAGES_RUNTIME)) \
-		-lhttp_parser -ldl -lpthread
+$(CDAPRD): $(BUILD)/runtime/main.o $(RUNTIME_O) $(CORE_O) $(GEN_O)
+	$(call say,LINK)$(LINK) -Wl,--export-dynamic-symbol='dapr_*' -o $@ $^ \
+		$(RUNTIME_LIBS)
 
-component_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard components/$(1)/*.c))
+define component
+$(LIBEXEC)/$1.so: $(call objects,components/$1/*.c)
+	$$(call say,LINK)$$(LINK) -shared -o $$@ $$^ $$(LIBS_$1)
 
-define component_rules
-$(BUILD)/libexec/cdapr/components/$(1).so: $(call component_objects,$(1))
-	@mkdir -p $$(@D)
-	$$(LINK) -shared -o $$@ $$^ $$(LIBS_$(1))
-
-$(BUILD)/components/$(1)/$(1): $(call component_objects,$(1)) $(SDK_A)
-	$$(LINK) -o $$@ $$^ $$(LIBS_$(1)) \
-		$$(shell pkg-config --libs $(PACKAGES_SDK)) -lpthread
+$(BUILD)/components/$1/$1: $(call objects,components/$1/*.c) $(SDK_A)
+	$$(call say,LINK)$$(LINK) -o $$@ $$^ $$(LIBS_$1) $$(SDK_LIBS)
 endef
-$(foreach c,$(COMPONENTS),$(eval $(call component_rules,$(c))))
-PROGRAMS := $(foreach c,$(COMPONENTS),$(BUILD)/components/$(c)/$(c))
+$(foreach c,$(COMPONENTS),$(eval $(call component,$c)))
 
+# An example is built as its reader would.
 $(BUILD)/examples/%: sdk/examples/%.c $(SDK_A)
-	@mkdir -p $(@D)
-	$(CC) -std=c11 $(CFLAGS) -Wall -Wextra -Werror $(SANITIZERS) -Isdk/include \
-		-o $@ $< $(SDK_A) $(shell pkg-config --libs $(PACKAGES_SDK)) -lpthread
+	$(call say,CC)$(CC) -std=c11 $(OWN) -Wall -Wextra -Wpedantic -Werror \
+		-Isdk/include -MMD -MP -o $@ $^ -Wl,--as-needed $(SDK_LIBS)
 
 # ---- tests -------------------------------------------------------------------
 
-# A unit test links everything of both products but main.
-$(BUILD)/tests/%: tests/unit/%.c $(RUNTIME_A) $(SERVER_O)
-	@mkdir -p $(@D)
-	$(COMPILE) -Itests $(shell pkg-config --cflags $(PACKAGES_SDK) \
-		$(PACKAGES_RUNTIME)) -MF $@.d -o $@ $< -Wl,--gc-sections \
-		$(UNIT_OBJECTS_$(*F)) $(RUNTIME_A) \
-		$(shell pkg-config --libs $(PACKAGES_RUNTIME) cmocka) \
-		-lhttp_parser -ldl -lpthread
+# A unit test links what it needs of both products. Where both have a function
+# (dapr_run() in a process of its own, and in a module), the SDK's comes first.
+$(BUILD)/tests/%: tests/unit/%.c $(SDK_A) $(RUNTIME_A) Makefile | $(GEN_C)
+	$(call say,CC)$(COMPILE) -Itests $(SDK_CFLAGS) $(RUNTIME_CFLAGS) -o $@ $< \
+		-Wl,--as-needed $(SDK_A) $(RUNTIME_A) $(SDK_A) \
+		$(RUNTIME_LIBS) $(SDK_LIBS) -lcmocka -lm $(LIBS_$(*:test_%=%))
 
 .PHONY: units
 units: $(UNITS)
+
+RUN = tests/run --build $(BUILD) $(TEST_FLAGS)
+TESTS ?= .
+
+.PHONY: check check-unit check-contract check-system
+check: all units ## Run all tests; TESTS=regex selects
+	@$(RUN) '$(TESTS)'
+check-unit: units ## Run the tests of single modules (cmocka)
+	@$(RUN) '^unit/'
+check-contract: all ## Run the scripted peers
+	@$(RUN) '^contract/'
+check-system: all ## Run the tests of whole programs
+	@$(RUN) '^system/'
+
+.PHONY: check-asan check-tsan
+check-asan: ## Build and test with ASan and UBSan
+	@$(MAKE) BUILD=$(BUILD)-asan SANITIZE=address,undefined check
+check-tsan: ## Build and test with TSan
+	@$(MAKE) BUILD=$(BUILD)-tsan SANITIZE=thread check
+
+.PHONY: test
+test: deps ## Install what is missing, build, run all tests
+	@$(MAKE) check
+
+.PHONY: demo
+demo: deps ## Install what is missing, build, show it at work
+	@$(MAKE) all
+	@tests/demo/demo $(BUILD)
+
+.PHONY: lint format
+lint: all compile_commands.json ## Check the style
+	@tests/lint/lint $(BUILD)
+format: ## Format the C code
+	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+
+compile_commands.json: tests/lint/compile_commands Makefile $(PROTOS) \
+		$(wildcard sdk/*/*.c runtime/*.c runtime/*/*.c components/*/*.c \
+		tests/unit/*.c) ## Tell editors how files are compiled
+	@$(MAKE) -Bn V=1 all units | $< > $@
+
+# ---- install -----------------------------------------------------------------
+
+LIB := $(DESTDIR)$(PREFIX)/lib
+PC := $(LIB)/pkgconfig/dapr-components.pc
+
+.PHONY: install
+install: all ## Install below PREFIX (and DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dapr \
+		$(LIB)/pkgconfig $(DESTDIR)$(PREFIX)/libexec/cdapr/components
+	install -m 644 sdk/include/dapr/*.h $(DESTDIR)$(PREFIX)/include/dapr
+	install -m 644 $(SDK_A) $(SDK_SO).0 $(LIB)
+	ln -sf $(notdir $(SDK_SO)).0 $(LIB)/$(notdir $(SDK_SO))
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+		sdk/dapr-components.pc.in > $(PC) && chmod 644 $(PC)
+	$(if $(CDAPRD),install $(CDAPRD) $(DESTDIR)$(PREFIX)/bin)
+	$(if $(MODULES),install -m 644 $(MODULES) \
+		$(DESTDIR)$(PREFIX)/libexec/cdapr/components)
+
+.PHONY: uninstall
+uninstall: ## Remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/cdaprd $(PC) $(LIB)/libdapr-components.*
+	rm -f $(MODULES:$(BUILD)/%=$(DESTDIR)$(PREFIX)/%)
+	rm -rf $(DESTDIR)$(PREFIX)/include/dapr
+	-cd $(DESTDIR)$(PREFIX) && rmdir -p libexec/cdapr/components 2>/dev/null
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan compile_commands.json
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
