@@ -71,16 +71,16 @@ static int init(void *self, dapr_call *call,
 
 #define TEXT_SIZE 64
 
-/* Cuts the zeros off a fraction; returns where the text ends then. */
-static char *trim(char *text)
+/* Puts a suffix in the place of the zeros that end a fraction. */
+static void trim(char text[TEXT_SIZE], const char *suffix)
 {
-    char *end = text + strlen(text);
+    size_t size = strlen(text);
 
-    while (end[-1] == '0')
-        end--;
-    if (end[-1] == '.')
-        end--;
-    return end;
+    while (text[size - 1] == '0')
+        size--;
+    if (text[size - 1] == '.')
+        size--;
+    snprintf(text + size, TEXT_SIZE - size, "%s", suffix);
 }
 
 /* "2026-08-21 10:11:12.5 +0000 UTC" */
@@ -94,7 +94,7 @@ static void format_now(char text[TEXT_SIZE])
     gmtime_r(&now.tv_sec, &tm);
     size = strftime(text, TEXT_SIZE, "%F %T", &tm);
     snprintf(text + size, TEXT_SIZE - size, ".%09ld", now.tv_nsec);
-    strcpy(trim(text), " +0000 UTC");
+    trim(text, " +0000 UTC");
 }
 
 /* "1h0m2.5s", "999.990853ms"; somewhere in `text`. */
@@ -105,12 +105,12 @@ static const char *format_duration(char text[TEXT_SIZE], int64_t duration)
     if (seconds == 0) {
         snprintf(text, TEXT_SIZE, "%lld.%06lld", part / 1000000,
                  part % 1000000);
-        strcpy(trim(text), "ms");
+        trim(text, "ms");
         return text;
     }
     snprintf(text, TEXT_SIZE, "%lldh%lldm%lld.%09lld", seconds / 3600,
              seconds / 60 % 60, seconds % 60, part);
-    strcpy(trim(text), "s");
+    trim(text, "s");
     return text + (seconds < 3600 ? strlen("0h") : 0) +
            (seconds < 60 ? strlen("0m") : 0);
 }

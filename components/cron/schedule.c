@@ -274,7 +274,7 @@ static int parse_range(const char *whole, const struct bounds *in,
     char copy[SCHEDULE_MAX + 1];
     char *step = copy, *ends;
 
-    strcpy(copy, whole);
+    snprintf(copy, sizeof copy, "%s", whole);
     ends = strsep(&step, "/");
     if (parse_ends(ends, whole, in, &range, to) < 0)
         return -1;
@@ -303,15 +303,18 @@ static int parse_field(char *text, const struct bounds *in, uint64_t *ret_bits,
 /* "expected 5 to 6 fields, found 2: [every 1s]" */
 static int complain_of_count(const char *text, const struct complaint *to)
 {
-    char list[SCHEDULE_MAX + 1], copy[SCHEDULE_MAX + 1];
-    char *rest = copy, *field, *end = list;
+    char list[SCHEDULE_MAX + 2] = "", copy[SCHEDULE_MAX + 1];
+    char *rest = copy, *field;
+    size_t size = 0;
     int count = 0;
 
-    strcpy(copy, text);
-    list[0] = '\0';
-    while ((field = strtok_r(rest, SPACES, &rest)) != NULL)
-        end += sprintf(end, count++ ? " %s" : "%s", field);
-    return complain(to, "expected 5 to 6 fields, found %d: [%s]", count, list);
+    snprintf(copy, sizeof copy, "%s", text);
+    while ((field = strtok_r(rest, SPACES, &rest)) != NULL) {
+        size += (size_t)snprintf(list + size, sizeof list - size, " %s", field);
+        count++;
+    }
+    return complain(to, "expected 5 to 6 fields, found %d: [%s]", count,
+                    count ? list + 1 : "");
 }
 
 static int parse_fields(const char *text, uint64_t fields[FIELDS],
@@ -321,7 +324,7 @@ static int parse_fields(const char *text, uint64_t fields[FIELDS],
     char *found[FIELDS], *rest = copy, *field;
     int count = 0, first;
 
-    strcpy(copy, text);
+    snprintf(copy, sizeof copy, "%s", text);
     while ((field = strtok_r(rest, SPACES, &rest)) != NULL) {
         if (count == FIELDS)
             return complain_of_count(text, to);
@@ -404,7 +407,7 @@ int schedule_parse(const char *text, const struct zone *local,
 
     if (strlen(text) > SCHEDULE_MAX)
         return complain(&to, "longer than %d characters", SCHEDULE_MAX);
-    strcpy(copy, text);
+    snprintf(copy, sizeof copy, "%s", text);
     if (parse_zone(&rest, &schedule, &to) < 0)
         return -1;
     result = rest[0] == '@' ? parse_descriptor(rest, &schedule, &to)

@@ -60,7 +60,7 @@ static struct zone *new_zone(const char *name, size_t count)
     zone = calloc(1, sizeof *zone + count * sizeof zone->changes[0]);
     if (zone == NULL)
         return NULL;
-    strcpy(zone->name, name);
+    snprintf(zone->name, sizeof zone->name, "%s", name);
     zone->count = count;
     zone->changes[0].at = INT64_MIN;
     return zone;

@@ -240,7 +240,7 @@ class Component(grpc.GenericRpcHandler):
             self.over.wait(60)
 
 
-# ---- what is no component ------------------------------------------------------
+# ---- what is no component ----------------------------------------------------
 
 
 def stale(path):
