@@ -37,6 +37,8 @@ SDK_CFLAGS = $(call ask,SDK_CFLAGS,--cflags grpc libprotobuf-c)
 SDK_LIBS = $(call ask,SDK_LIBS,--libs grpc libprotobuf-c) -lpthread
 RUNTIME := libuv libnghttp2 libprotobuf-c yaml-0.1
 RUNTIME_CFLAGS = $(call ask,RUNTIME_CFLAGS,--cflags $(RUNTIME))
+COMMIT = $(eval COMMIT := $(or $(shell git rev-parse --short HEAD \
+	2>/dev/null),unknown))$(COMMIT)
 RUNTIME_LIBS = $(call ask,RUNTIME_LIBS,--libs $(RUNTIME)) \
 	-lhttp_parser -ldl -lpthread
 
@@ -128,7 +130,7 @@ $(BUILD)/sdk/server/descriptors.o: $(DESCRIPTORS)
 
 $(BUILD)/runtime/%.o: runtime/%.c Makefile | $(GEN_C)
 	$(call say,CC)$(COMPILE) -DCDAPR_VERSION='"$(VERSION)"' \
-		$(RUNTIME_CFLAGS) -c -o $@ $<
+		-DCDAPR_COMMIT='"$(COMMIT)"' $(RUNTIME_CFLAGS) -c -o $@ $<
 
 # Components see the public header and nothing else.
 $(BUILD)/components/%.o: INCLUDES = -Isdk/include
@@ -196,9 +198,11 @@ check-system: all ## Run the tests of whole programs
 
 .PHONY: check-asan check-tsan
 check-asan: ## Build and test with ASan and UBSan
-	@$(MAKE) BUILD=$(BUILD)-asan SANITIZE=address,undefined check
+	@$(MAKE) BUILD=$(BUILD)-asan SANITIZE=address,undefined check \
+		TEST_FLAGS='$(TEST_FLAGS) --slower 2'
 check-tsan: ## Build and test with TSan
-	@$(MAKE) BUILD=$(BUILD)-tsan SANITIZE=thread check
+	@$(MAKE) BUILD=$(BUILD)-tsan SANITIZE=thread check \
+		TEST_FLAGS='$(TEST_FLAGS) --slower 3'
 
 .PHONY: test
 test: deps ## Install what is missing, build, run all tests
