@@ -26,16 +26,19 @@ struct http_response {
 struct http_call {
     const char *method;
     const char *target;           /* path and query, sent as they are */
-    struct dapr_metadata headers; /* Host and lengths are added */
+    struct dapr_metadata headers; /* lengths are added, and Host and
+                                     User-Agent where they are missing */
     struct dapr_bytes body;
     uint64_t timeout; /* ms in all, waiting included; 0: none */
     /* The end, exactly once, never before http_client_call() returns: a
-     * response, or NULL with a text for people (valid until it returns). */
+     * response, or NULL with a text for people in the words of Go's client
+     * (valid until it returns). */
     void (*done)(struct http_call *call, const struct http_response *response,
                  const char *error);
     void *data; /* the caller's */
 
-    struct http_client_conn *conn; /* the client's */
+    struct http_client *client; /* the client's, from here on */
+    struct http_client_conn *conn;
     struct loop_timer timer;
     TAILQ_ENTRY(http_call) link;
     bool again;
@@ -44,12 +47,13 @@ struct http_call {
 struct http_client_options {
     const char *address; /* numeric, or a name: resolved when connecting */
     int port;
-    unsigned max_connections;
-    unsigned max_waiting;
-    size_t max_head;
-    size_t max_body; /* of responses */
-    uint64_t connect_timeout;
-    uint64_t idle_timeout; /* kept connections are closed after that */
+    unsigned max_connections; /* 0: one */
+    unsigned max_waiting;     /* for a connection; more fail */
+    size_t max_head;          /* of responses; 0: 64 KiB */
+    size_t max_body;          /* of responses; 0: no limit */
+    uint64_t connect_timeout; /* ms; 0: 30 s */
+    uint64_t idle_timeout;    /* ms; kept connections are closed after that;
+                                 0: 90 s */
 };
 
 struct http_client *http_client_new(struct loop *loop,
@@ -57,7 +61,7 @@ struct http_client *http_client_new(struct loop *loop,
 
 void http_client_call(struct http_client *client, struct http_call *call);
 
-/* Ends a call without done(). */
+/* Ends a call without done(). Not after done(). */
 void http_client_cancel(struct http_client *client, struct http_call *call);
 
 /* Closes all connections; calls under way end with an error. `closed` is

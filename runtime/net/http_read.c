@@ -33,7 +33,7 @@ static fault bad_version = {400, false, "malformed HTTP version"};
 static fault other_version = {505, true, "unsupported protocol version"};
 static fault bad_status = {400, false, "malformed HTTP status code"};
 static fault bad_target = {400, false, "invalid URI for request"};
-static fault bad_header = {400, false, "malformed MIME header line"};
+static fault bad_header = {400, false, "malformed MIME header line:"};
 static fault bad_name = {400, true, "invalid header name"};
 static fault bad_value = {400, true, "invalid header value"};
 static fault bad_length = {400, false, "bad Content-Length"};
@@ -126,16 +126,20 @@ static fault *read_status_line(struct http_reader *reader, char *line)
 {
     char *code = strchr(line, ' ');
 
+    reader->detail = line;
     if (!code)
         return &bad_response;
     *code++ = 0;
     if (read_version(reader, line))
         return &bad_version;
     code += strspn(code, " ");
-    if (strspn(code, "0123456789") != 3 || (code[3] && code[3] != ' '))
-        return &bad_status;
+    code[strcspn(code, " ")] = 0;
+    reader->detail = code;
     reader->status = atoi(code);
-    return reader->status < 100 ? &bad_status : NULL;
+    return strlen(code) != 3 || strspn(code, "0123456789") != 3 ||
+                   reader->status < 100
+               ? &bad_status
+               : NULL;
 }
 
 static fault *see_connection(struct http_reader *reader, const char *value)
@@ -210,6 +214,7 @@ static fault *read_header(struct http_reader *reader, char *line, char *end)
     struct dapr_pair field = {line, NULL};
     char *value = line + size + 1;
 
+    reader->detail = line;
     if (line[size] == ' ' && size && strchr(line, ':'))
         return &bad_name;
     if (line[size] != ':' || !size)
@@ -225,6 +230,7 @@ static fault *read_header(struct http_reader *reader, char *line, char *end)
     field.value = value;
     if (buffer_append(&reader->fields, &field, sizeof field))
         return &no_memory;
+    reader->detail = value;
     return see(reader, line, size, value);
 }
 

@@ -44,6 +44,7 @@ struct http_reader {
     bool headless_body; /* set by the owner: this answers HEAD */
     bool body_too_large;
     const struct http_fault *fault;
+    const char *detail; /* what in the head is at fault, or NULL */
     struct buffer body;
 
     /* The reader's own. */
