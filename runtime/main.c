@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cdaprd: options, log, run. */
-#include "core/log.h"
 #include "runtime.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 int main(int argc, char **argv)
 {
     struct options options;
     struct options_result result = options_parse(&options, argc, argv, getenv);
-    int code = result.exit_code;
+    int code = options_report(&options, &result);
 
-    if (!result.done)
+    if (code < 0)
         code = runtime_run(&options);
+    options_result_done(&result);
     options_done(&options);
     return code;
 }
