@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <grpc/support/log.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

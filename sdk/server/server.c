@@ -11,7 +11,6 @@
 #include "core/log.h"
 #include "server/stream.h"
 
-#include <errno.h>
 #include <grpc/grpc_security.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,7 +158,10 @@ static void stopped(struct tag *tag, bool ok)
     struct server *server = container_of(tag, struct server, stopped);
 
     (void)ok;
-    sem_post(&server->is_stopped);
+    pthread_mutex_lock(&server->lock);
+    server->is_stopped = true;
+    pthread_cond_signal(&server->changed);
+    pthread_mutex_unlock(&server->lock);
 }
 
 struct server *server_start(struct component *component, struct engine *engine,
@@ -173,8 +175,8 @@ struct server *server_start(struct component *component, struct engine *engine,
     server->queue = engine->queue;
     server->grpc = create();
     server->stopped.done = stopped;
-    sem_init(&server->is_stopped, 0, 0);
     pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->changed, NULL);
     LIST_INIT(&server->streams);
     grpc_server_register_completion_queue(server->grpc, engine->queue, NULL);
     if (enroll(server) != 0 || listen_at(server, address) != 0) {
@@ -207,18 +209,28 @@ void server_cancel(struct server *server)
     grpc_server_cancel_all_calls(server->grpc);
 }
 
-bool server_free(struct server *server, int64_t deadline)
+static bool await_stopped(struct server *server, int64_t deadline)
 {
     struct timespec limit = clock_spec(deadline);
+    bool is_stopped;
+    int late = 0;
 
+    pthread_mutex_lock(&server->lock);
+    while (!(is_stopped = server->is_stopped) && !late)
+        late = pthread_cond_clockwait(&server->changed, &server->lock,
+                                      CLOCK_MONOTONIC, &limit);
+    pthread_mutex_unlock(&server->lock);
+    return is_stopped;
+}
+
+bool server_free(struct server *server, int64_t deadline)
+{
     if (!server)
         return true;
-    while (sem_clockwait(&server->is_stopped, CLOCK_MONOTONIC, &limit) != 0) {
-        if (errno != EINTR)
-            return false;
-    }
+    if (!await_stopped(server, deadline))
+        return false;
     grpc_server_destroy(server->grpc);
-    sem_destroy(&server->is_stopped);
+    pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);
     return true;

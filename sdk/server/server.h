@@ -10,10 +10,10 @@
 #include "server/rpc.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 
-/* One completes 130k calls/s and answers a lone caller in 27 us. Two need 60 us:
- * they wake each other for every event. What may block is not run by them. */
+/* One completes 130k calls/s and answers a lone caller in 27 us. Two need 60
+ * us: they wake each other for every event. What may block is not run by them.
+ */
 #define ENGINE_THREADS 1
 
 struct engine {
@@ -48,10 +48,11 @@ struct server {
     size_t registration_count;
     atomic_size_t request_bytes; /* of unary calls under way */
     struct tag stopped;
-    sem_t is_stopped;
     pthread_mutex_t lock; /* guards all below */
     LIST_HEAD(, stream) streams;
     bool draining;
+    bool is_stopped; /* grpc core is done with it */
+    pthread_cond_t changed;
 };
 
 /* Serves a component at an address as grpc core takes them. NULL with the
