@@ -480,7 +480,8 @@ static int load_resources(struct runtime *runtime)
 
     TAILQ_INIT(&runtime->resources);
     buffer_init(&error, FAILURE_LIMIT);
-    rc = resources_load(&runtime->resources, options->resources_paths.items,
+    rc = resources_load(&runtime->resources,
+                        (const char *const *)options->resources_paths.items,
                         options->resources_paths.count, &settings, &error);
     if (rc)
         runtime->failure = buffer_take(&error);

@@ -113,9 +113,11 @@ static int read_request(struct binding_call *call)
 
     if (binding_request_read(request, http->body) == 0)
         return 0;
-    /* The text ended where the body broke off: that is the better reason. */
+    /* The text ended where the body did: why that was is the better reason. */
     if (strstr(request->error, "EOF") && http->body_error)
         snprintf(request->error, sizeof request->error, "%s", http->body_error);
+    else if (strstr(request->error, "EOF") && http->body_too_large)
+        snprintf(request->error, sizeof request->error, "stream too large");
     return -1;
 }
 
