@@ -85,7 +85,7 @@ uint64_t await_number(const char *id)
 {
     uint64_t number = 0;
 
-    if (strlen(id) >= EVENT_ID_SIZE)
+    if (*id == '0' || strlen(id) >= EVENT_ID_SIZE)
         return 0;
     for (; *id; id++) {
         if (*id < '0' || *id > '9')

@@ -11,8 +11,8 @@
 
 #define EVENTS_MAX 1000
 
-/* Digits of a uint64_t, and NUL. */
-#define EVENT_ID_SIZE 21
+/* 19 digits, which a uint64_t surely holds, and NUL. */
+#define EVENT_ID_SIZE 20
 
 struct awaited {
     void (*done)(void *data, const struct dapr_answer *answer); /* NULL: free */
