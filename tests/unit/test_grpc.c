@@ -151,6 +151,9 @@ static void begin_script(struct peer_stream *stream)
     } else if (strcmp(stream->path, "/calm") == 0) {
         nghttp2_submit_rst_stream(stream->peer->session, 0, stream->id,
                                   NGHTTP2_ENHANCE_YOUR_CALM);
+    } else if (strcmp(stream->path, "/going") == 0) {
+        nghttp2_submit_goaway(stream->peer->session, 0, stream->id, 0, NULL, 0);
+        conn_flush_later(&stream->peer->conn);
     } else if (strcmp(stream->path, "/break") == 0) {
         conn_close(&stream->peer->conn);
     }
@@ -169,7 +172,8 @@ static void end_script(struct peer_stream *stream)
               strcmp(path, "/http-503") == 0 || strcmp(path, "/html") == 0
                   ? "text/html"
                   : "application/grpc");
-    if (strcmp(path, "/echo") == 0 && stream->body.size)
+    if ((strcmp(path, "/echo") == 0 || strcmp(path, "/going") == 0) &&
+        stream->body.size)
         buffer_append(&stream->answer, stream->body.data, stream->body.size);
     if (strcmp(path, "/two") == 0) {
         peer_message(stream, "a", 1);
@@ -488,10 +492,8 @@ static void goaway_lets_calls_end_and_starts_none(void **state)
     struct fixture *fixture = *state;
     struct outcome outcome;
 
-    start(fixture, &outcome, "/echo", true, 0);
+    start(fixture, &outcome, "/going", true, 0);
     send_text(&outcome, "a", false);
-    nghttp2_submit_goaway(fixture->peer.session, 0, 1, 0, NULL, 0);
-    conn_flush_later(&fixture->peer.conn);
     run_until(fixture, fixture->going_away);
     assert_false(outcome.ended);
     assert_null(grpc_start(
