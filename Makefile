@@ -19,8 +19,9 @@ HARDENING := -fstack-protector-strong \
 SANITIZERS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 OWN = $(CFLAGS) $(HARDENING) $(SANITIZERS)
 INCLUDES = -Isdk/include -Isdk -Iruntime -I. -I$(BUILD)/gen
-COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(OWN) \
-	$(WARNINGS) $(INCLUDES) -MMD -MP
+VISIBILITY = hidden
+COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -fPIC -fvisibility=$(VISIBILITY) \
+	$(OWN) $(WARNINGS) $(INCLUDES) -MMD -MP
 LINK = $(CC) $(OWN) -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
 
 # Debian's packages: to build, to test, to check the style.
@@ -32,14 +33,16 @@ PACKAGES := gcc make libc6-dev pkg-config libgrpc-dev libprotobuf-c-dev \
 	binutils clang clang-format g++ git shellcheck universal-ctags
 
 # What pkg-config says, asked once and only when something is built.
-ask = $(eval $1 := $(shell pkg-config $2))$($1)
-SDK_CFLAGS = $(call ask,SDK_CFLAGS,--cflags grpc libprotobuf-c)
-SDK_LIBS = $(call ask,SDK_LIBS,--libs grpc libprotobuf-c) -lpthread
+once = $(if $(filter undefined,$(origin said_$1)),$(eval said_$1 := \
+	$(shell $2)))$(said_$1)
+SDK := grpc libprotobuf-c
+SDK_CFLAGS = $(call once,1,pkg-config --cflags $(SDK))
+SDK_LIBS = $(call once,2,pkg-config --libs $(SDK)) -lpthread
 RUNTIME := libuv libnghttp2 libprotobuf-c yaml-0.1
-RUNTIME_CFLAGS = $(call ask,RUNTIME_CFLAGS,--cflags $(RUNTIME))
-COMMIT = $(eval COMMIT := $(or $(shell git rev-parse --short HEAD \
-	2>/dev/null),unknown))$(COMMIT)
-RUNTIME_LIBS = $(call ask,RUNTIME_LIBS,--libs $(RUNTIME)) \
+COMMIT = $(call once,3,git rev-parse --short HEAD 2>/dev/null || echo unknown)
+RUNTIME_CFLAGS = $(call once,4,pkg-config --cflags $(RUNTIME)) \
+	-DCDAPR_VERSION='"$(VERSION)"' -DCDAPR_COMMIT='"$(COMMIT)"'
+RUNTIME_LIBS = $(call once,5,pkg-config --libs $(RUNTIME)) \
 	-lhttp_parser -ldl -lpthread
 
 -include $(wildcard components/*/deps.mk)
@@ -129,11 +132,11 @@ $(BUILD)/sdk/server/descriptors.o: COMPILE += -DDESCRIPTORS='"$(DESCRIPTORS)"'
 $(BUILD)/sdk/server/descriptors.o: $(DESCRIPTORS)
 
 $(BUILD)/runtime/%.o: runtime/%.c Makefile | $(GEN_C)
-	$(call say,CC)$(COMPILE) -DCDAPR_VERSION='"$(VERSION)"' \
-		-DCDAPR_COMMIT='"$(COMMIT)"' $(RUNTIME_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(COMPILE) $(RUNTIME_CFLAGS) -c -o $@ $<
 
-# Components see the public header and nothing else.
+# Components see the public header and nothing else; cdaprd calls their main().
 $(BUILD)/components/%.o: INCLUDES = -Isdk/include
+$(BUILD)/components/%.o: VISIBILITY = default
 $(BUILD)/components/%.o: components/%.c Makefile
 	$(call say,CC)$(COMPILE) -c -o $@ $<
 
@@ -159,7 +162,7 @@ $(CDAPRD): $(BUILD)/runtime/main.o $(RUNTIME_O) $(CORE_O) $(GEN_O)
 
 define component
 $(LIBEXEC)/$1.so: $(call objects,components/$1/*.c)
-	$$(call say,LINK)$$(LINK) -shared -o $$@ $$^ $$(LIBS_$1)
+	$$(call say,LINK)$$(LINK) -shared -Wl,-Bsymbolic -o $$@ $$^ $$(LIBS_$1)
 
 $(BUILD)/components/$1/$1: $(call objects,components/$1/*.c) $(SDK_A)
 	$$(call say,LINK)$$(LINK) -o $$@ $$^ $$(LIBS_$1) $$(SDK_LIBS)
