@@ -301,7 +301,7 @@ static void pad(struct buffer *out, size_t line_start, size_t column)
             return;
 }
 
-/* Text from HELP_COLUMN on, with lines broken between words. */
+/* Words from HELP_COLUMN on, in as many lines as they need. */
 static void put_help(struct buffer *out, size_t line_start, const char *help)
 {
     size_t size;
@@ -311,7 +311,7 @@ static void put_help(struct buffer *out, size_t line_start, const char *help)
         line_start = out->size;
     }
     pad(out, line_start, HELP_COLUMN);
-    while (*help) {
+    while (*help && !out->failed) {
         size = strcspn(help, " ");
         if (out->size + size > line_start + LINE_WIDTH) {
             buffer_char(out, '\n');
@@ -320,7 +320,8 @@ static void put_help(struct buffer *out, size_t line_start, const char *help)
         }
         buffer_append(out, help, size);
         help += size;
-        if (*help && *help++ == ' ')
+        help += strspn(help, " ");
+        if (*help)
             buffer_char(out, ' ');
     }
 }
@@ -344,6 +345,8 @@ void flags_usage(const struct flag *flags, size_t count, struct buffer *out)
             buffer_printf(out, " (default %s)", flag->value);
         if (flag->instead)
             buffer_printf(out, " (deprecated: %s)", flag->instead);
+        if (flag->note)
+            buffer_text(out, " (does nothing yet)");
         buffer_char(out, '\n');
     }
 }

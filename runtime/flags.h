@@ -35,7 +35,7 @@ struct flag {
     const char *value; /* the default; NULL: the kind's zero */
     const char *help;
     const char *instead; /* NULL; or deprecated: what to use */
-    int note;            /* the owner's */
+    int note;            /* 0; or, as the owner says, it does nothing yet */
 };
 
 enum flags_result { FLAGS_OK, FLAGS_HELP, FLAGS_WRONG };

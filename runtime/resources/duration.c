@@ -62,21 +62,21 @@ static int read_whole(const char **at, uint64_t *ret)
     return 0;
 }
 
-/* Digits behind the point, as a part of `scale`; what exceeds the range is not
- * looked at. */
+/* Digits behind the point, as a part of `scale`; those that exceed the range
+ * are not looked at. */
 static double read_fraction(const char **at, double *ret_scale)
 {
-    double value = 0;
+    uint64_t value = 0;
     double scale = 1;
 
     for (; digit(**at); ++*at) {
-        if (scale >= 1e18)
+        if (value > (uint64_t)INT64_MAX / 10)
             continue;
-        value = value * 10 + (**at - '0');
+        value = value * 10 + (uint64_t)(**at - '0');
         scale *= 10;
     }
     *ret_scale = scale;
-    return value;
+    return (double)value;
 }
 
 /* One number with its unit, added to `total`. */
