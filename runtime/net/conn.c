@@ -37,12 +37,39 @@ void conn_close(struct conn *conn)
     end(conn, 0);
 }
 
+/* The deadline starts anew as long as the peer takes some. */
+static void wait_for_last_bytes(struct conn *conn)
+{
+    size_t left =
+        conn->out.size + uv_stream_get_write_queue_size(&conn->handle.stream);
+
+    if (left >= conn->left) {
+        end(conn, UV_ETIMEDOUT);
+        return;
+    }
+    conn->left = left;
+    loop_timer_start(conn->loop, &conn->deadline, CONN_LAST_BYTES_TIMEOUT);
+}
+
+static void deadline_passed(struct loop_timer *timer)
+{
+    struct conn *conn = container_of(timer, struct conn, deadline);
+
+    if (conn->connected)
+        wait_for_last_bytes(conn);
+    else
+        end(conn, UV_ETIMEDOUT);
+}
+
 void conn_close_after_write(struct conn *conn)
 {
     if (conn->closing)
         return;
     conn_read_stop(conn);
     conn->ending = true;
+    conn->left = SIZE_MAX;
+    if (conn->connected)
+        wait_for_last_bytes(conn);
     conn_flush_later(conn);
 }
 
@@ -58,38 +85,51 @@ bool conn_full(const struct conn *conn)
     return waiting(conn) > CONN_HIGH_WATER;
 }
 
+/* Large ones are rare: their memory is not kept. */
+static void empty(struct buffer *buffer)
+{
+    if (buffer->capacity > CONN_HIGH_WATER)
+        buffer_done(buffer);
+    else
+        buffer_clear(buffer);
+}
+
+/* Some has been written: what had to wait for it goes on. */
+static void made_room(struct conn *conn, bool was_full)
+{
+    if (conn->closing)
+        return;
+    if (was_full && !conn_full(conn) && conn->events->drained)
+        conn->events->drained(conn);
+    if (waiting(conn) || conn->ending)
+        conn_flush_later(conn);
+}
+
 static void written(uv_write_t *request, int status)
 {
     struct conn *conn = container_of(request, struct conn, write);
     bool was_full = conn_full(conn);
 
     conn->writing = false;
-    if (conn->flying.capacity > CONN_HIGH_WATER)
-        buffer_done(&conn->flying); /* large ones are rare: not kept */
-    else
-        buffer_clear(&conn->flying);
-    if (conn->closing)
-        return;
-    if (status) {
+    empty(&conn->flying);
+    if (status)
         end(conn, status);
-        return;
-    }
-    if (was_full && !conn_full(conn) && conn->events->drained)
-        conn->events->drained(conn);
-    conn_flush_later(conn);
+    else
+        made_room(conn, was_full);
 }
 
-/* What the kernel did not take at once: the buffers change places, so that
+/* The rest of what the kernel took in part: the buffers change places, so that
  * nothing is copied. */
-static void write_rest(struct conn *conn)
+static void write_rest(struct conn *conn, size_t taken)
 {
-    struct buffer empty = conn->flying;
+    struct buffer other = conn->flying;
     uv_buf_t piece;
     int status;
 
     conn->flying = conn->out;
-    conn->out = empty;
-    piece = uv_buf_init((char *)conn->flying.data, (unsigned)conn->flying.size);
+    conn->out = other;
+    piece = uv_buf_init((char *)conn->flying.data + taken,
+                        (unsigned)(conn->flying.size - taken));
     status = uv_write(&conn->write, &conn->handle.stream, &piece, 1, written);
     if (status)
         end(conn, status);
@@ -101,6 +141,7 @@ static void flush(struct conn *conn)
 {
     uv_buf_t piece =
         uv_buf_init((char *)conn->out.data, (unsigned)conn->out.size);
+    bool was_full = conn_full(conn);
     int size;
 
     if (!conn->connected || conn->writing || !conn->out.size)
@@ -108,11 +149,12 @@ static void flush(struct conn *conn)
     size = uv_try_write(&conn->handle.stream, &piece, 1);
     if (size < 0 && size != UV_EAGAIN) {
         end(conn, size);
-        return;
+    } else if (size == (int)conn->out.size) {
+        empty(&conn->out);
+        made_room(conn, was_full);
+    } else {
+        write_rest(conn, size > 0 ? (size_t)size : 0);
     }
-    buffer_consume(&conn->out, size > 0 ? (size_t)size : 0);
-    if (conn->out.size)
-        write_rest(conn);
 }
 
 static void flush_due(struct loop_task *task)
@@ -121,9 +163,9 @@ static void flush_due(struct loop_task *task)
 
     if (conn->connected && !conn->ending && conn->events->fill)
         conn->events->fill(conn);
-    if (conn->closing)
-        return;
-    flush(conn);
+    loop_task_remove(conn->loop, task); /* what fill() wrote goes now */
+    if (!conn->closing)
+        flush(conn);
     if (conn->ending && !conn->closing && !waiting(conn))
         end(conn, 0);
 }
@@ -138,7 +180,8 @@ int conn_write(struct conn *conn, const void *data, size_t size)
 {
     if (conn->closing || conn->ending)
         return -1;
-    if (buffer_append(&conn->out, data, size)) {
+    if (size > CONN_OUT_LIMIT - waiting(conn) ||
+        buffer_append(&conn->out, data, size)) {
         end(conn, UV_ENOBUFS);
         return -1;
     }
@@ -178,16 +221,11 @@ void conn_read_start(struct conn *conn)
 {
     if (conn->reading || conn->closing || conn->ending || !conn->connected)
         return;
-    conn->reading =
-        uv_read_start(&conn->handle.stream, lend_buffer, read_some) == 0;
+    uv_read_start(&conn->handle.stream, lend_buffer, read_some);
+    conn->reading = true;
 }
 
 /* ---- the beginning ------------------------------------------------------- */
-
-static void deadline_passed(struct loop_timer *timer)
-{
-    end(container_of(timer, struct conn, deadline), UV_ETIMEDOUT);
-}
 
 static void prepare(struct conn *conn, struct loop *loop,
                     const struct conn_events *events)
@@ -204,6 +242,8 @@ static void begin(struct conn *conn)
 {
     conn->connected = true;
     loop_timer_stop(conn->loop, &conn->deadline);
+    if (conn->ending)
+        wait_for_last_bytes(conn);
     conn_read_start(conn);
     conn_flush_later(conn);
 }

@@ -45,7 +45,8 @@ struct conn {
     struct buffer out;    /* gathered this turn */
     struct buffer flying; /* given to the kernel, not taken yet */
     struct loop_task flush;
-    struct loop_timer deadline; /* of connecting */
+    struct loop_timer deadline; /* of connecting, or of the last bytes */
+    size_t left;                /* of the last bytes, when it was started */
     int status;
     bool connected;
     bool reading;
@@ -58,6 +59,10 @@ struct conn {
  * the connection ends with UV_ENOBUFS. conn_full() says to stop well before. */
 #define CONN_OUT_LIMIT  (64u << 20)
 #define CONN_HIGH_WATER (256u << 10)
+
+/* How long (ms) a peer may take none of the last bytes; then the connection
+ * ends with UV_ETIMEDOUT. */
+#define CONN_LAST_BYTES_TIMEOUT 10000
 
 /* Start connecting; opened() or closed() follows, never before these return.
  * 0, or a libuv error: then nothing follows. */

@@ -9,67 +9,118 @@
 
 static void run_timers(uv_timer_t *handle);
 
-/* ---- timers -------------------------------------------------------------- */
+/* ---- timers: a pairing heap ---------------------------------------------- */
 
-/* Sets libuv's timer to the soonest of ours. */
-static void arm(struct loop *loop)
+/* Most timers are stopped before they fire: to start one, and to stop one that
+ * has no children, takes constant time however many there are. */
+
+static bool sooner(const struct loop_timer *a, const struct loop_timer *b)
 {
-    struct loop_timer *first = TAILQ_FIRST(&loop->timers);
-    uint64_t now = uv_now(&loop->uv);
-
-    if (first)
-        uv_timer_start(&loop->timer, run_timers,
-                       first->at > now ? first->at - now : 0, 0);
-    else
-        uv_timer_stop(&loop->timer);
+    return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
 
+/* Makes one heap of two; either may be NULL. */
+static struct loop_timer *meld(struct loop_timer *a, struct loop_timer *b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    if (sooner(b, a))
+        return meld(b, a);
+    b->prev = a;
+    b->next = a->child;
+    if (b->next)
+        b->next->prev = b;
+    a->child = b;
+    a->prev = a->next = NULL;
+    return a;
+}
+
+/* Makes one heap of a list of them: in pairs, then from the last to the first,
+ * which is what keeps the heap flat. */
+static struct loop_timer *meld_all(struct loop_timer *list)
+{
+    struct loop_timer *pairs = NULL, *heap = NULL, *a, *b;
+
+    while ((a = list)) {
+        b = a->next;
+        list = b ? b->next : NULL;
+        a = meld(a, b);
+        a->next = pairs;
+        pairs = a;
+    }
+    while ((a = pairs)) {
+        pairs = a->next;
+        heap = meld(heap, a);
+    }
+    return heap;
+}
+
+static void take_out(struct loop *loop, struct loop_timer *timer)
+{
+    struct loop_timer *children = meld_all(timer->child);
+
+    if (timer == loop->timers) {
+        loop->timers = children;
+    } else {
+        if (timer->prev->child == timer)
+            timer->prev->child = timer->next;
+        else
+            timer->prev->next = timer->next;
+        if (timer->next)
+            timer->next->prev = timer->prev;
+        loop->timers = meld(loop->timers, children);
+    }
+    timer->prev = timer->next = timer->child = NULL;
+}
+
+/* ---- timers -------------------------------------------------------------- */
+
+/* Sets libuv's timer to the soonest of ours, `least` ms from now or later. */
+static void arm(struct loop *loop, uint64_t least)
+{
+    uint64_t now = uv_now(&loop->uv);
+    const struct loop_timer *first = loop->timers;
+    uint64_t delay = first && first->at > now ? first->at - now : 0;
+
+    if (first)
+        uv_timer_start(&loop->timer, run_timers, delay > least ? delay : least,
+                       0);
+}
+
+/* What a firing timer starts is not due in the same turn: libuv would go on
+ * with its own as long as one is. */
 static void run_timers(uv_timer_t *handle)
 {
     struct loop *loop = container_of(handle, struct loop, timer);
+    uint64_t last = loop->order;
     struct loop_timer *timer;
 
-    loop->firing = true;
-    while ((timer = TAILQ_FIRST(&loop->timers)) &&
-           timer->at <= uv_now(&loop->uv)) {
+    while ((timer = loop->timers) && timer->at <= uv_now(&loop->uv) &&
+           timer->order <= last) {
         loop_timer_stop(loop, timer);
         timer->fire(timer);
     }
-    loop->firing = false;
-    arm(loop);
+    arm(loop, 1);
 }
 
-/* From the back: most timers are started with one of a few durations, so the
- * place is near. What a firing timer starts is not due in the same turn. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer,
                       uint64_t milliseconds)
 {
-    struct loop_timer *before;
-
     loop_timer_stop(loop, timer);
-    if (!milliseconds && loop->firing)
-        milliseconds = 1;
     timer->at = uv_now(&loop->uv) + milliseconds;
     if (!timer->at)
         timer->at = 1; /* 0 means stopped */
-    TAILQ_FOREACH_REVERSE(before, &loop->timers, loop_timers, link)
-    {
-        if (before->at <= timer->at)
-            break;
-    }
-    if (before) {
-        TAILQ_INSERT_AFTER(&loop->timers, before, timer, link);
-    } else {
-        TAILQ_INSERT_HEAD(&loop->timers, timer, link);
-        arm(loop);
-    }
+    timer->order = ++loop->order;
+    loop->timers = meld(loop->timers, timer);
+    if (loop->timers == timer)
+        arm(loop, 0);
 }
 
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
     if (!timer->at)
         return;
-    TAILQ_REMOVE(&loop->timers, timer, link);
+    take_out(loop, timer);
     timer->at = 0;
 }
 
@@ -80,15 +131,24 @@ uint64_t loop_now(struct loop *loop)
 
 /* ---- tasks --------------------------------------------------------------- */
 
+/* Those that were asked for up to now. What they ask for has its turn after the
+ * next poll, which does not wait then. */
 static void run_tasks(uv_prepare_t *handle)
 {
     struct loop *loop = container_of(handle, struct loop, prepare);
+    struct loop_task *end = &loop->turn_end;
     struct loop_task *task;
 
-    while ((task = TAILQ_FIRST(&loop->tasks))) {
+    if (TAILQ_EMPTY(&loop->tasks))
+        return;
+    loop_task_add(loop, end);
+    while ((task = TAILQ_FIRST(&loop->tasks)) != end) {
         loop_task_remove(loop, task);
         task->run(task);
     }
+    loop_task_remove(loop, end);
+    if (!TAILQ_EMPTY(&loop->tasks))
+        uv_timer_start(&loop->timer, run_timers, 0, 0);
 }
 
 void loop_task_add(struct loop *loop, struct loop_task *task)
@@ -140,15 +200,21 @@ int loop_init(struct loop *loop)
 
     if (status)
         return status;
-    loop->firing = false;
+    status = uv_async_init(&loop->uv, &loop->wake, run_posts);
+    if (status) {
+        uv_loop_close(&loop->uv);
+        return status;
+    }
+    loop->timers = NULL;
+    loop->order = 0;
+    loop->turn_end = (struct loop_task){0};
     TAILQ_INIT(&loop->tasks);
-    TAILQ_INIT(&loop->timers);
     STAILQ_INIT(&loop->posted);
     uv_mutex_init(&loop->posted_lock);
     uv_timer_init(&loop->uv, &loop->timer);
     uv_prepare_init(&loop->uv, &loop->prepare);
     uv_prepare_start(&loop->prepare, run_tasks);
-    return uv_async_init(&loop->uv, &loop->wake, run_posts);
+    return 0;
 }
 
 void loop_run(struct loop *loop)
@@ -161,6 +227,12 @@ void loop_stop(struct loop *loop)
     uv_stop(&loop->uv);
 }
 
+static void assert_closing(uv_handle_t *handle, void *data)
+{
+    (void)data;
+    assert(uv_is_closing(handle));
+}
+
 void loop_done(struct loop *loop)
 {
     int status;
@@ -168,6 +240,7 @@ void loop_done(struct loop *loop)
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_walk(&loop->uv, assert_closing, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     status = uv_loop_close(&loop->uv);
     assert(status == 0);

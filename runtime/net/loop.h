@@ -21,12 +21,15 @@ struct loop;
 /* Embedded in what it belongs to; zero-initialised is stopped. */
 struct loop_timer {
     void (*fire)(struct loop_timer *timer);
-    uint64_t at; /* 0: stopped */
-    TAILQ_ENTRY(loop_timer) link;
+    uint64_t at;    /* 0: stopped */
+    uint64_t order; /* of starting, and its place in the heap: the loop's */
+    struct loop_timer *prev, *next, *child;
 };
 
 /* Something to do before the loop waits again; done once however often it was
- * asked for. Zero-initialised is not asked for. */
+ * asked for. What tasks ask for in turn is done after a look at what has come
+ * meanwhile, so that none can keep the others out. Zero-initialised is not
+ * asked for. */
 struct loop_task {
     void (*run)(struct loop_task *task);
     bool queued;
@@ -46,12 +49,13 @@ struct loop {
     uv_timer_t timer;
     uv_async_t wake;
     uv_mutex_t posted_lock;
-    STAILQ_HEAD(, loop_post) posted;            /* guarded by posted_lock */
-    TAILQ_HEAD(, loop_task) tasks;              /* in order of asking */
-    TAILQ_HEAD(loop_timers, loop_timer) timers; /* soonest first */
-    bool firing;                                /* timers, now */
-    uint8_t
-        read_buffer[64 * 1024]; /* of all connections: one reads at a time */
+    STAILQ_HEAD(, loop_post) posted; /* guarded by posted_lock */
+    TAILQ_HEAD(, loop_task) tasks;   /* in order of asking */
+    struct loop_task turn_end;       /* behind those of this turn */
+    struct loop_timer *timers;       /* a heap's root: the soonest */
+    uint64_t order;                  /* of the last timer that was started */
+    /* Of all connections: one reads at a time. */
+    uint8_t read_buffer[64 * 1024];
 };
 
 /* 0, or a libuv error. */
