@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Server reflection; see reflection.h. A sidecar asks it which services a
- * socket has. Runs on completion threads.
+ * socket has. Runs on the completion thread.
  */
 #include "server/reflection.h"
 

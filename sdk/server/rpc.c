@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all served calls share; see rpc.h. Runs on completion threads, and the
- * sending half on whatever thread answers. A call belongs to whoever has its
- * struct rpc.
+ * What all served calls share; see rpc.h. Runs on the completion thread, and
+ * the sending half on whatever thread answers. A call belongs to whoever has
+ * its struct rpc.
  */
 #include "server/rpc.h"
 
@@ -44,6 +44,7 @@ void rpc_await(struct server *server, const struct method *method,
     rpc->registration = registration;
     grpc_metadata_array_init(&rpc->metadata);
     grpc_call_details_init(&rpc->details);
+    TAG_GIVE(&rpc->tag);
     if (registration)
         error = grpc_server_request_registered_call(
             server->grpc, registration, &rpc->call, &rpc->deadline,
@@ -70,8 +71,10 @@ void rpc_free(struct rpc *rpc)
 void rpc_batch(struct rpc *rpc, const grpc_op *ops, size_t count,
                struct tag *tag)
 {
-    grpc_call_error error =
-        grpc_call_start_batch(rpc->call, ops, count, tag, NULL);
+    grpc_call_error error;
+
+    TAG_GIVE(tag);
+    error = grpc_call_start_batch(rpc->call, ops, count, tag, NULL);
 
     GPR_ASSERT(error == GRPC_CALL_OK);
 }

@@ -24,6 +24,17 @@ struct tag {
     void (*done)(struct tag *tag, bool ok);
 };
 
+/* What was written before a tag is handed to grpc core is seen when it comes
+ * back. TSan, which does not see into grpc core, has to be told. */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#define TAG_GIVE(tag) __tsan_release(tag)
+#define TAG_TAKE(tag) __tsan_acquire(tag)
+#else
+#define TAG_GIVE(tag) ((void)(tag))
+#define TAG_TAKE(tag) ((void)(tag))
+#endif
+
 struct rpc;
 struct server;
 

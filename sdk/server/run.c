@@ -37,7 +37,7 @@ struct served {
 
 struct run {
     struct place place;
-    struct engine engine;
+    struct engine *engine;
     STAILQ_HEAD(, served) served;
     struct sigaction old_term;
     struct sigaction old_int;
@@ -98,8 +98,7 @@ static int serve(struct run *run, struct component *component)
         return -1;
     }
     STAILQ_INSERT_TAIL(&run->served, served, link);
-    served->server =
-        server_start(component, &run->engine, served->spot.address);
+    served->server = server_start(component, run->engine, served->spot.address);
     return served->server ? 0 : -1;
 }
 
@@ -139,8 +138,10 @@ static int start(struct run *run)
     struct component *component = NULL;
 
     place_choose(&run->place, settings.folder);
-    if (descriptors_load() != 0 || place_open(&run->place) != 0 ||
-        engine_start(&run->engine) != 0)
+    if (descriptors_load() != 0 || place_open(&run->place) != 0)
+        return -1;
+    run->engine = engine_start();
+    if (!run->engine)
         return -1;
     while ((component = component_next(component))) {
         if (serve(run, component) != 0)
@@ -192,7 +193,7 @@ static void finish(struct run *run)
                     component_name(served->component));
         free(served);
     }
-    clean = clean && engine_stop(&run->engine, deadline);
+    clean = clean && engine_stop(run->engine, deadline);
     if (clean) {
         grpc_shutdown();
         descriptors_unload();

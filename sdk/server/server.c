@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Servers, and the completion threads they share; see server.h. Started and
- * stopped on the thread of dapr_run(); in between only completion threads touch
- * them.
+ * Servers, and the completion thread they share; see server.h. Started and
+ * stopped on the thread of dapr_run(); in between only the completion thread
+ * touches them.
  */
 #include "server/server.h"
 
@@ -20,9 +20,8 @@
 /* Calls of one connection; the rest wait in the sidecar. */
 #define CALLS_MAX 4096
 
-static void *complete(void *arg)
+static void complete(grpc_completion_queue *queue)
 {
-    grpc_completion_queue *queue = arg;
     gpr_timespec forever = gpr_inf_future(GPR_CLOCK_MONOTONIC);
     grpc_event event;
     struct tag *tag;
@@ -30,41 +29,75 @@ static void *complete(void *arg)
     for (;;) {
         event = grpc_completion_queue_next(queue, forever, NULL);
         if (event.type == GRPC_QUEUE_SHUTDOWN)
-            return NULL;
+            return;
         tag = event.tag;
+        TAG_TAKE(tag);
         tag->done(tag, event.success);
     }
 }
 
-int engine_start(struct engine *engine)
+static void *run_engine(void *arg)
 {
-    *engine =
-        (struct engine){.queue = grpc_completion_queue_create_for_next(NULL)};
-    for (; engine->count < ENGINE_THREADS; engine->count++) {
-        if (pthread_create(&engine->threads[engine->count], NULL, complete,
-                           engine->queue) == 0)
-            continue;
-        log_message(LOG_ERROR, SCOPE, "cannot start a thread");
-        engine_stop(engine, clock_after(1000));
-        return -1;
-    }
-    return 0;
+    struct engine *engine = arg;
+
+    complete(engine->queue);
+    pthread_mutex_lock(&engine->lock);
+    engine->has_ended = true;
+    pthread_cond_signal(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    return NULL;
+}
+
+static void engine_free(struct engine *engine)
+{
+    grpc_completion_queue_destroy(engine->queue);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+struct engine *engine_start(void)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+
+    if (!engine)
+        return NULL;
+    engine->queue = grpc_completion_queue_create_for_next(NULL);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->changed, NULL);
+    if (pthread_create(&engine->thread, NULL, run_engine, engine) == 0)
+        return engine;
+    log_message(LOG_ERROR, SCOPE, "cannot start a thread");
+    grpc_completion_queue_shutdown(engine->queue);
+    engine_free(engine);
+    return NULL;
+}
+
+/* Waits until a flag is set, which the lock guards. */
+static bool await_flag(const bool *flag, pthread_mutex_t *lock,
+                       pthread_cond_t *changed, int64_t deadline)
+{
+    struct timespec limit = clock_spec(deadline);
+    bool set;
+    int late = 0;
+
+    pthread_mutex_lock(lock);
+    while (!(set = *flag) && !late)
+        late = pthread_cond_clockwait(changed, lock, CLOCK_MONOTONIC, &limit);
+    pthread_mutex_unlock(lock);
+    return set;
 }
 
 bool engine_stop(struct engine *engine, int64_t deadline)
 {
-    struct timespec limit = clock_spec(deadline);
-
-    if (!engine->queue)
+    if (!engine)
         return true;
     grpc_completion_queue_shutdown(engine->queue);
-    for (int i = 0; i < engine->count; i++) {
-        if (pthread_clockjoin_np(engine->threads[i], NULL, CLOCK_MONOTONIC,
-                                 &limit) != 0)
-            return false;
-    }
-    grpc_completion_queue_destroy(engine->queue);
-    engine->queue = NULL;
+    if (!await_flag(&engine->has_ended, &engine->lock, &engine->changed,
+                    deadline))
+        return false;
+    pthread_join(engine->thread, NULL);
+    engine_free(engine);
     return true;
 }
 
@@ -195,6 +228,7 @@ void server_drain(struct server *server)
 {
     struct stream *stream;
 
+    TAG_GIVE(&server->stopped);
     grpc_server_shutdown_and_notify(server->grpc, server->queue,
                                     &server->stopped);
     pthread_mutex_lock(&server->lock);
@@ -209,25 +243,12 @@ void server_cancel(struct server *server)
     grpc_server_cancel_all_calls(server->grpc);
 }
 
-static bool await_stopped(struct server *server, int64_t deadline)
-{
-    struct timespec limit = clock_spec(deadline);
-    bool is_stopped;
-    int late = 0;
-
-    pthread_mutex_lock(&server->lock);
-    while (!(is_stopped = server->is_stopped) && !late)
-        late = pthread_cond_clockwait(&server->changed, &server->lock,
-                                      CLOCK_MONOTONIC, &limit);
-    pthread_mutex_unlock(&server->lock);
-    return is_stopped;
-}
-
 bool server_free(struct server *server, int64_t deadline)
 {
     if (!server)
         return true;
-    if (!await_stopped(server, deadline))
+    if (!await_flag(&server->is_stopped, &server->lock, &server->changed,
+                    deadline))
         return false;
     grpc_server_destroy(server->grpc);
     pthread_cond_destroy(&server->changed);

@@ -2,7 +2,7 @@
 /*
  * The grpc server of one component, on a socket of its own, so that each socket
  * shows its own services only. All share one engine: a completion queue and the
- * threads that work it off.
+ * thread that works it off.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -11,23 +11,23 @@
 
 #include <pthread.h>
 
-/* One completes 130k calls/s and answers a lone caller in 27 us. Two need 60
- * us: they wake each other for every event. What may block is not run by them.
+/* One thread completes 130k calls/s and answers a lone caller in 27 us. Two
+ * need 60 us: they wake each other for every event. What may block is not run
+ * by it.
  */
-#define ENGINE_THREADS 1
-
 struct engine {
     grpc_completion_queue *queue;
-    pthread_t threads[ENGINE_THREADS];
-    int count;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t changed;
+    bool has_ended;
 };
 
-/* 0, or -1 with the reason logged. */
-int engine_start(struct engine *engine);
+/* NULL with the reason logged. */
+struct engine *engine_start(void);
 
-/* When all its servers are gone. Waits at most until `deadline`; false when
- * there are threads left then, and their memory with them. Fine when it never
- * started. */
+/* When all its servers are gone: ends the thread and frees it; false when the
+ * thread still runs at `deadline`. NULL is fine. */
 bool engine_stop(struct engine *engine, int64_t deadline);
 
 /* Of one component: both kinds, and reflection. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams of events; see stream.h. Receives on completion threads, sends from
- * any. A stream ends when the chain of receives, the core, and the batches
+ * Streams of events; see stream.h. Receives on the completion thread, sends
+ * from any. A stream ends when the chain of receives, the core, and the batches
  * under way have let go of it.
  */
 #include "server/stream.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unary calls: decode, bring to the core, encode its answer; see unary.h.
- * Accepted on a completion thread; answered on any.
+ * Accepted on the completion thread; answered on any.
  */
 #include "server/unary.h"
 
