@@ -282,8 +282,7 @@ static void close_streams(struct loop_timer *timer)
     struct input *input = container_of(timer, struct input, last_words);
     struct pump *pump;
 
-    LIST_FOREACH(pump, &input->pumps, link)
-    {
+    LIST_FOREACH (pump, &input->pumps, link) {
         struct instance *instance = instance_of(pump);
 
         if (pump->reading && instance)
@@ -312,8 +311,7 @@ void input_stop(struct input *input, void (*stopped)(void *data), void *data)
     input->were_busy = input->busy > 0;
     input->stopped = stopped;
     input->stopped_data = data;
-    LIST_FOREACH(pump, &input->pumps, link)
-    {
+    LIST_FOREACH (pump, &input->pumps, link) {
         loop_timer_stop(input->loop, &pump->again);
     }
     check_stopped(input);

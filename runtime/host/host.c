@@ -224,15 +224,13 @@ static void start_next(struct provider *provider)
 {
     struct binding *binding;
 
-    TAILQ_FOREACH(binding, &provider->bindings, at_link)
-    {
+    TAILQ_FOREACH (binding, &provider->bindings, at_link) {
         if (binding->state == BINDING_STARTING)
             return;
     }
     if (!provider->up)
         return;
-    TAILQ_FOREACH(binding, &provider->bindings, at_link)
-    {
+    TAILQ_FOREACH (binding, &provider->bindings, at_link) {
         if (binding->state != BINDING_WAITING)
             continue;
         start(binding);
@@ -242,13 +240,69 @@ static void start_next(struct provider *provider)
 
 /* ---- providers ----------------------------------------------------------- */
 
-static void provider_up(struct provider *provider)
+static void move_to(struct binding *binding, struct provider *provider)
+{
+    if (binding->provider == provider)
+        return;
+    if (binding->provider)
+        TAILQ_REMOVE(&binding->provider->bindings, binding, at_link);
+    binding->provider = provider;
+    TAILQ_INSERT_TAIL(&provider->bindings, binding, at_link);
+}
+
+static void detach(struct binding *binding)
+{
+    struct host *host = binding->host;
+    bool was_ready = binding->state == BINDING_READY;
+
+    loop_timer_stop(host->loop, &binding->retry);
+    binding->state = BINDING_WAITING;
+    if (was_ready)
+        host->options.events->lost(binding, host->options.data);
+    close_instances(binding);
+}
+
+/* A new process has taken the name of one that still serves: its bindings move,
+ * what it was asked before it may still answer. */
+static void supersede(struct provider *old, struct provider *provider)
 {
     struct host *host = provider->data;
     struct binding *binding;
 
-    TAILQ_FOREACH(binding, &host->bindings, link)
-    {
+    log_message(LOG_INFO, ROOT,
+                "another process serves %s/%s now: its components move there",
+                host->options.sockets_folder, provider->file);
+    while ((binding = TAILQ_FIRST(&old->bindings))) {
+        detach(binding);
+        move_to(binding, provider);
+    }
+    TAILQ_REMOVE(&host->providers, old, link);
+    old->ops->free(old);
+}
+
+static struct provider *find_other(struct provider *provider)
+{
+    struct host *host = provider->data;
+    struct provider *other;
+
+    TAILQ_FOREACH (other, &host->providers, link) {
+        if (other != provider && other->file && provider->file &&
+            strcmp(other->file, provider->file) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+static void provider_up(struct provider *provider)
+{
+    struct host *host = provider->data;
+    struct provider *old;
+    struct binding *binding;
+
+    while ((old = find_other(provider)))
+        supersede(old, provider);
+
+    TAILQ_FOREACH (binding, &host->bindings, link) {
         attach(binding);
     }
     start_next(provider);
@@ -256,18 +310,10 @@ static void provider_up(struct provider *provider)
 
 static void provider_down(struct provider *provider)
 {
-    struct host *host = provider->data;
     struct binding *binding;
-    bool was_ready;
 
-    TAILQ_FOREACH(binding, &provider->bindings, at_link)
-    {
-        was_ready = binding->state == BINDING_READY;
-        loop_timer_stop(host->loop, &binding->retry);
-        binding->state = BINDING_WAITING;
-        if (was_ready)
-            host->options.events->lost(binding, host->options.data);
-        close_instances(binding);
+    TAILQ_FOREACH (binding, &provider->bindings, at_link) {
+        detach(binding);
     }
 }
 
@@ -278,8 +324,7 @@ static void provider_tried(struct provider *provider)
     struct host *host = provider->data;
     struct binding *binding;
 
-    TAILQ_FOREACH(binding, &host->bindings, link)
-    {
+    TAILQ_FOREACH (binding, &host->bindings, link) {
         attach(binding);
     }
 }
@@ -315,8 +360,7 @@ static struct provider *find_provider(struct host *host, const char *type)
 {
     struct provider *provider, *found = NULL;
 
-    TAILQ_FOREACH(provider, &host->providers, link)
-    {
+    TAILQ_FOREACH (provider, &host->providers, link) {
         if (strcmp(provider->type, type) != 0)
             continue;
         if (provider->up)
@@ -342,16 +386,6 @@ static struct provider *try_module(struct host *host, const char *type)
     return provider;
 }
 
-static void move_to(struct binding *binding, struct provider *provider)
-{
-    if (binding->provider == provider)
-        return;
-    if (binding->provider)
-        TAILQ_REMOVE(&binding->provider->bindings, binding, at_link);
-    binding->provider = provider;
-    TAILQ_INSERT_TAIL(&provider->bindings, binding, at_link);
-}
-
 /* Finds a provider for a binding that has none that answers: a socket of its
  * name; a module, once it is known that there is no such socket. */
 static void attach(struct binding *binding)
@@ -373,13 +407,14 @@ static void attach(struct binding *binding)
 
 /* ---- the sockets folder -------------------------------------------------- */
 
-static struct provider *find_socket(struct host *host, const char *file)
+/* One that does not answer, if there is one. */
+static struct provider *find_down(struct host *host, const char *file)
 {
     struct provider *provider;
 
-    TAILQ_FOREACH(provider, &host->providers, link)
-    {
-        if (provider->file && strcmp(provider->file, file) == 0)
+    TAILQ_FOREACH (provider, &host->providers, link) {
+        if (provider->file && strcmp(provider->file, file) == 0 &&
+            !provider->up)
             return provider;
     }
     return NULL;
@@ -388,7 +423,7 @@ static struct provider *find_socket(struct host *host, const char *file)
 static void socket_appeared(const char *file, void *data)
 {
     struct host *host = data;
-    struct provider *provider = find_socket(host, file);
+    struct provider *provider = find_down(host, file);
 
     if (provider) {
         socket_replaced(provider);
@@ -407,9 +442,9 @@ static void socket_appeared(const char *file, void *data)
 static void socket_gone(const char *file, void *data)
 {
     struct host *host = data;
-    struct provider *provider = find_socket(host, file);
+    struct provider *provider = find_down(host, file);
 
-    if (!provider || provider->up || !TAILQ_EMPTY(&provider->bindings))
+    if (!provider || !TAILQ_EMPTY(&provider->bindings))
         return;
     TAILQ_REMOVE(&host->providers, provider, link);
     provider->ops->free(provider);
@@ -432,8 +467,7 @@ static void folder_looked(void *data)
     if (host->looked)
         return;
     host->looked = true;
-    TAILQ_FOREACH(binding, &host->bindings, link)
-    {
+    TAILQ_FOREACH (binding, &host->bindings, link) {
         attach(binding);
     }
 }
@@ -528,8 +562,7 @@ struct binding *host_find(struct host *host, const char *name)
 {
     struct binding *binding;
 
-    TAILQ_FOREACH(binding, &host->bindings, link)
-    {
+    TAILQ_FOREACH (binding, &host->bindings, link) {
         if (strcmp(binding->resource->name, name) == 0)
             return binding;
     }

@@ -61,8 +61,8 @@ struct instance_ops {
     void (*verdict)(struct event *event, const struct dapr_answer *answer);
     /* Ends the stream of events. Verdicts may still be given, to nobody. */
     void (*stop_reading)(struct instance *instance);
-    /* Ends what is under way (done() with UNAVAILABLE) and frees it, once the
-     * events without verdict have theirs. No callback follows but done(). */
+    /* Frees it, once the calls under way are done and the events have their
+     * verdicts. No callback follows but done(). */
     void (*close)(struct instance *instance);
 };
 

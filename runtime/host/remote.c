@@ -64,6 +64,15 @@ char *remote_error(const struct grpc_status *status)
     return buffer_take(&text);
 }
 
+static void free_remote(struct remote *remote)
+{
+    if (!remote->closed || remote->events || !LIST_EMPTY(&remote->calls))
+        return;
+    instance_drop_operations(&remote->base);
+    free(remote->id);
+    free(remote);
+}
+
 static struct grpc_call *start(struct remote *remote, const char *path,
                                const struct grpc_events *events,
                                uint64_t timeout, bool stream, void *owner)
@@ -248,6 +257,7 @@ static void invoke_ended(struct grpc_call *grpc,
                          struct dapr_metadata trailers)
 {
     struct remote_call *call = grpc_owner(grpc);
+    struct remote *remote = call->remote;
 
     (void)trailers;
     LIST_REMOVE(call, link);
@@ -256,6 +266,7 @@ static void invoke_ended(struct grpc_call *grpc,
     else
         succeed(call);
     free_call(call);
+    free_remote(remote);
 }
 
 static bool send_invoke(struct remote_call *call)
@@ -307,15 +318,6 @@ static void free_event(struct remote_event *event)
     components__read_response__free_unpacked(event->message, NULL);
     free(event->pairs);
     free(event);
-}
-
-static void free_remote(struct remote *remote)
-{
-    if (!remote->closed || remote->events)
-        return;
-    instance_drop_operations(&remote->base);
-    free(remote->id);
-    free(remote);
 }
 
 static void break_stream(struct remote *remote, const char *why)
@@ -438,20 +440,14 @@ static void remote_stop_reading(struct instance *base)
 
 /* ---- life ---------------------------------------------------------------- */
 
+/* Calls under way may still be answered, as long as the connection lives. */
 static void remote_close(struct instance *base)
 {
     struct remote *remote = (struct remote *)base;
-    struct remote_call *call;
 
     remote_stop_reading(base);
     if (remote->setup)
         grpc_cancel(remote->setup);
-    while ((call = LIST_FIRST(&remote->calls))) {
-        LIST_REMOVE(call, link);
-        grpc_cancel(call->call);
-        give_up(call, DAPR_UNAVAILABLE, "the component is being closed");
-        free_call(call);
-    }
     remote->closed = true;
     free_remote(remote);
 }

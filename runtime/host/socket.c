@@ -271,8 +271,9 @@ static void connected(struct h2 *h2)
     list_services(container_of(h2, struct socket, h2));
 }
 
-/* The peer will close. Calls under way may end; new ones fail, but not for
- * longer than DRAIN_TIMEOUT, since its successor may be there already. */
+/* The peer will close, or is given up. Calls under way may end; new ones fail,
+ * but not for longer than DRAIN_TIMEOUT, since its successor may be there
+ * already. */
 static void going_away(struct h2 *h2)
 {
     struct socket *socket = container_of(h2, struct socket, h2);
@@ -336,13 +337,14 @@ static void close_socket(struct provider *base)
 
     loop_timer_stop(socket->loop, &socket->retry);
     socket->freed = true;
-    loop_timer_stop(socket->loop, &socket->drain);
-    if (socket->connected) {
+    if (socket->connected && !LIST_EMPTY(&socket->h2.streams)) {
+        loop_timer_start(socket->loop, &socket->drain, DRAIN_TIMEOUT);
+    } else if (socket->connected) {
         h2_close(&socket->h2);
-        return;
+    } else {
+        socket->base.events->freed(base);
+        free_socket(socket);
     }
-    socket->base.events->freed(base);
-    free_socket(socket);
 }
 
 struct provider *socket_open(struct loop *loop, const char *folder,

@@ -292,8 +292,8 @@ static void time_over(struct loop_timer *timer)
     struct h2 *h2 = container_of(timer, struct h2, timer);
 
     if (!h2->ready)
-        snprintf(h2->why, sizeof h2->why, "no answer in HTTP/2 within %u ms",
-                 h2->timeout);
+        snprintf(h2->why, sizeof h2->why,
+                 "timeout: no answer in HTTP/2 within %u ms", h2->timeout);
     conn_close(&h2->conn);
 }
 

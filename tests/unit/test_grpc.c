@@ -515,7 +515,7 @@ static void peers_that_are_none(void **state)
         bool mute;
         const char *why;
     } table[] = {
-        {NULL, true, "no answer in HTTP/2 within 50 ms"},
+        {NULL, true, "timeout: no answer in HTTP/2 within 50 ms"},
         {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", false,
          "it does not speak HTTP/2"},
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", false,
