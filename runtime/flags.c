@@ -202,7 +202,7 @@ static int assign(struct line *line, const struct flag *flag, const char *value)
     struct buffer why;
     int rc = FLAGS_OK;
 
-    if (flag->kind == FLAG_LIST && !line->given[index] &&
+    if (flag->kind == FLAG_LIST && *value && !line->given[index] &&
         flag->offset != FLAG_NOWHERE)
         clear_list(field(flag, line->into));
     buffer_init(&why, FLAGS_TEXT_MAX);

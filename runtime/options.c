@@ -240,7 +240,6 @@ static void strip_brackets(char *address)
 
 static void use_flags(struct options *options, struct option_flags *flags)
 {
-    static char *loopback[] = {(char *)"127.0.0.1"};
     int seconds = flags->graceful_shutdown_seconds;
 
     options->app_id = flags->app_id;
@@ -251,8 +250,6 @@ static void use_flags(struct options *options, struct option_flags *flags)
     options->listen_addresses = flags->listen_addresses;
     for (size_t i = 0; i < flags->listen_addresses.count; i++)
         strip_brackets(flags->listen_addresses.items[i]);
-    if (!flags->listen_addresses.count)
-        options->listen_addresses = (struct text_list){loopback, 1};
     options->resources_paths = flags->resources_paths.count
                                    ? flags->resources_paths
                                    : flags->components_paths;

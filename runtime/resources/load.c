@@ -47,8 +47,7 @@ static const struct resource *find(const struct resources *resources,
 {
     const struct resource *resource;
 
-    TAILQ_FOREACH(resource, resources, link)
-    {
+    TAILQ_FOREACH (resource, resources, link) {
         if (strcmp(resource->name, name) == 0)
             return resource;
     }

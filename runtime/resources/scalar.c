@@ -314,7 +314,7 @@ static int put_float(struct buffer *out, double value)
     do
         snprintf(text, sizeof text, "%.*e", digits++, (float)value);
     while (digits < 9 && strtof(text, NULL) != (float)value);
-    exponent = atoi(strchr(text, 'e') + 1);
+    exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent >= 6)
         return buffer_text(out, text);
     digits -= exponent + 1;

@@ -139,7 +139,7 @@ static int shortest(char digits[static 32], int *ret_exponent, double value)
     }
     while (count > 1 && digits[count - 1] == '0')
         count--;
-    *ret_exponent = atoi(strchr(text, 'e') + 1);
+    *ret_exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     return count;
 }
 

@@ -192,72 +192,70 @@ static void test_exact_numbers(void **state)
 #define BEGIN_VALUE " looking for beginning of value"
 #define BEGIN_KEY   " looking for beginning of object key string"
 
+static const struct text_case errors[] = {
+    {"", "EOF"},
+    {" \t\r\n", "EOF"},
+    {"hello", "invalid character 'h'" BEGIN_VALUE},
+    {"{", "unexpected EOF"},
+    {"[", "unexpected EOF"},
+    {"[1,", "unexpected EOF"},
+    {"\"abc", "unexpected EOF"},
+    {"\"abc\\", "unexpected EOF"},
+    {"\"\\u12", "unexpected EOF"},
+    {"-", "unexpected EOF"},
+    {"1.", "unexpected EOF"},
+    {"1e+", "unexpected EOF"},
+    {"nul", "unexpected EOF"},
+    {"{\"a\"", "unexpected EOF"},
+    {"{\"a\":1,}", "invalid character '}'" BEGIN_KEY},
+    {"{\"a\":1 \"b\":2}", "invalid character '\"' after object key:value pair"},
+    {"{a:1}", "invalid character 'a'" BEGIN_KEY},
+    {"{'a':1}", "invalid character '\\''" BEGIN_KEY},
+    {"{\"a\":1/**/}", "invalid character '/' after object key:value pair"},
+    {"}{}", "invalid character '}'" BEGIN_VALUE},
+    {"\xef\xbb\xbf{}", "invalid character '\xc3\xaf'" BEGIN_VALUE},
+    {"\xff", "invalid character '\xc3\xbf'" BEGIN_VALUE},
+    {"\x80", "invalid character '\\u0080'" BEGIN_VALUE},
+    {"\x7f", "invalid character '\\x7f'" BEGIN_VALUE},
+    {"\\", "invalid character '\\\\'" BEGIN_VALUE},
+    {"+1", "invalid character '+'" BEGIN_VALUE},
+    {".5", "invalid character '.'" BEGIN_VALUE},
+    {"[1.]", "invalid character ']' after decimal point in numeric literal"},
+    {"[1e]", "invalid character ']' in exponent of numeric literal"},
+    {"[-]", "invalid character ']' in numeric literal"},
+    {"[01]", "invalid character '1' after array element"},
+    {"[0x10]", "invalid character 'x' after array element"},
+    {"[nope]", "invalid character 'o' in literal null (expecting 'u')"},
+    {"[trap]", "invalid character 'a' in literal true (expecting 'u')"},
+    {"[fals]", "invalid character ']' in literal false (expecting 'e')"},
+    {"\"\\x41\"", "invalid character 'x' in string escape code"},
+    {"\"\\u12\"", "invalid character '\"' in \\u hexadecimal character escape"},
+    {"\"a\nb\"", "invalid character '\\n' in string literal"},
+    {"\"a\tb\"", "invalid character '\\t' in string literal"},
+    {"[1,]", "invalid character ']'" BEGIN_VALUE},
+    {"[1 2]", "invalid character '2' after array element"},
+    {"{\"a\"}", "invalid character '}' after object key"},
+    {"{1:2}", "invalid character '1'" BEGIN_KEY},
+    {"[1}", "invalid character '}' after array element"},
+    {"1e999",
+     "json: cannot unmarshal number 1e999 into Go value of type float64"},
+    {"[{\"b\":-1e309,\"a\":1e400}]",
+     "json: cannot unmarshal number -1e309 into Go value of type float64"},
+    {"[1e999", "unexpected EOF"},
+    {"[1e999,x]", "invalid character 'x'" BEGIN_VALUE},
+};
+
 static void test_errors(void **state)
 {
-    static const struct text_case cases[] = {
-        {"", "EOF"},
-        {" \t\r\n", "EOF"},
-        {"hello", "invalid character 'h'" BEGIN_VALUE},
-        {"{", "unexpected EOF"},
-        {"[", "unexpected EOF"},
-        {"[1,", "unexpected EOF"},
-        {"\"abc", "unexpected EOF"},
-        {"\"abc\\", "unexpected EOF"},
-        {"\"\\u12", "unexpected EOF"},
-        {"-", "unexpected EOF"},
-        {"1.", "unexpected EOF"},
-        {"1e+", "unexpected EOF"},
-        {"nul", "unexpected EOF"},
-        {"{\"a\"", "unexpected EOF"},
-        {"{\"a\":1,}", "invalid character '}'" BEGIN_KEY},
-        {"{\"a\":1 \"b\":2}",
-         "invalid character '\"' after object key:value pair"},
-        {"{a:1}", "invalid character 'a'" BEGIN_KEY},
-        {"{'a':1}", "invalid character '\\''" BEGIN_KEY},
-        {"{\"a\":1/**/}", "invalid character '/' after object key:value pair"},
-        {"}{}", "invalid character '}'" BEGIN_VALUE},
-        {"\xef\xbb\xbf{}", "invalid character '\xc3\xaf'" BEGIN_VALUE},
-        {"\xff", "invalid character '\xc3\xbf'" BEGIN_VALUE},
-        {"\x80", "invalid character '\\u0080'" BEGIN_VALUE},
-        {"\x7f", "invalid character '\\x7f'" BEGIN_VALUE},
-        {"\\", "invalid character '\\\\'" BEGIN_VALUE},
-        {"+1", "invalid character '+'" BEGIN_VALUE},
-        {".5", "invalid character '.'" BEGIN_VALUE},
-        {"[1.]",
-         "invalid character ']' after decimal point in numeric literal"},
-        {"[1e]", "invalid character ']' in exponent of numeric literal"},
-        {"[-]", "invalid character ']' in numeric literal"},
-        {"[01]", "invalid character '1' after array element"},
-        {"[0x10]", "invalid character 'x' after array element"},
-        {"[nope]", "invalid character 'o' in literal null (expecting 'u')"},
-        {"[trap]", "invalid character 'a' in literal true (expecting 'u')"},
-        {"[fals]", "invalid character ']' in literal false (expecting 'e')"},
-        {"\"\\x41\"", "invalid character 'x' in string escape code"},
-        {"\"\\u12\"",
-         "invalid character '\"' in \\u hexadecimal character escape"},
-        {"\"a\nb\"", "invalid character '\\n' in string literal"},
-        {"\"a\tb\"", "invalid character '\\t' in string literal"},
-        {"[1,]", "invalid character ']'" BEGIN_VALUE},
-        {"[1 2]", "invalid character '2' after array element"},
-        {"{\"a\"}", "invalid character '}' after object key"},
-        {"{1:2}", "invalid character '1'" BEGIN_KEY},
-        {"[1}", "invalid character '}' after array element"},
-        {"1e999",
-         "json: cannot unmarshal number 1e999 into Go value of type float64"},
-        {"[{\"b\":-1e309,\"a\":1e400}]",
-         "json: cannot unmarshal number -1e309 into Go value of type float64"},
-        {"[1e999", "unexpected EOF"},
-        {"[1e999,x]", "invalid character 'x'" BEGIN_VALUE},
-    };
     struct json_reader reader;
     struct buffer out;
 
     (void)state;
     buffer_init(&out, LIMIT);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(copy(cases[i].in, strlen(cases[i].in), &out, &reader),
-                         -1);
-        assert_string_equal(reader.error, cases[i].out);
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        assert_int_equal(
+            copy(errors[i].in, strlen(errors[i].in), &out, &reader), -1);
+        assert_string_equal(reader.error, errors[i].out);
     }
     assert_int_equal(copy("{\0", 2, &out, &reader), -1);
     assert_string_equal(reader.error, "invalid character '\\x00'" BEGIN_KEY);

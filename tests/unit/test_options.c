@@ -427,9 +427,12 @@ static void test_random(void **state)
         int argc = rand() % ARGS_MAX;
 
         for (int i = 0; i < argc; i++) {
-            text[i][0] = 0;
-            for (int n = rand() % 5; n > 0; n--)
-                strcat(text[i], pieces[(size_t)rand() % count]);
+            const char *part[4];
+
+            for (int n = 0; n < 4; n++)
+                part[n] = rand() % 3 ? pieces[(size_t)rand() % count] : "";
+            snprintf(text[i], sizeof text[i], "%s%s%s%s", part[0], part[1],
+                     part[2], part[3]);
             argv[i] = text[i];
         }
         argv[argc] = NULL;
