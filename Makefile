@@ -171,7 +171,12 @@ $(foreach c,$(COMPONENTS),$(eval $(call component,$c)))
 
 # An example is built as its reader would.
 $(BUILD)/examples/%: sdk/examples/%.c $(SDK_A)
-	$(call say,CC)$(CC) -std=c11 $(OWN) -Wall -Wextra -Wpedantic -Werror \
+	$(example)
+
+$(BUILD)/demo/%: tests/demo/%.c $(SDK_A)
+	$(example)
+
+example = $(call say,CC)$(CC) -std=c11 $(OWN) -Wall -Wextra -Wpedantic -Werror \
 		-Isdk/include -MMD -MP -o $@ $^ -Wl,--as-needed $(SDK_LIBS)
 
 # ---- tests -------------------------------------------------------------------
@@ -213,7 +218,7 @@ test: deps ## Install what is missing, build, run all tests
 
 .PHONY: demo
 demo: deps ## Install what is missing, build, show it at work
-	@$(MAKE) all
+	@$(MAKE) all $(BUILD)/demo/orders
 	@tests/demo/demo $(BUILD)
 
 .PHONY: lint format
