@@ -39,8 +39,8 @@ class BadSockets(case.TestCase):
         scripted_component.stale(self.sockets / "bad.sock")
         sidecar = self.start()
         pattern = self.check_line(sidecar, "bad.sock", "connection refused")
-        (self.sockets / "bad.sock").unlink()
-        self.component("bad.sock")
+        new = self.use(scripted_component.Component(self.folder / "new.sock"))
+        new.path = new.path.rename(self.sockets / "bad.sock")
         sidecar.wait_for_log("pluggable component 'bad' was successfully")
         self.assertEqual(len(sidecar.logged(pattern)), 1)
 

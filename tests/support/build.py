@@ -4,8 +4,10 @@
 BUILD names the build directory, "build" without it.
 """
 import functools
+import itertools
 import os
 import pathlib
+import random
 import socket
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -49,13 +51,29 @@ def components(name):
     return message("dapr.proto.components.v1." + name)
 
 
-def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+_claims = []
+
+
+def _claim(port):
+    """Whether a port is free, and this process the first to ask for it: tests
+    that run beside it do not get it."""
+    claim = socket.socket(socket.AF_UNIX)
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+        claim.bind(f"\0cdapr-test-port-{port}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
+
+
+def free_ports(count):
+    """Ports of 127.0.0.1 that nobody listens on, below those that the kernel
+    gives to clients."""
+    candidates = random.sample(range(20000, 32000), 1000)
+    ports = list(itertools.islice(filter(_claim, candidates), count))
+    if len(ports) < count:
+        raise OSError("no free ports")
+    return ports
