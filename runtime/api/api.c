@@ -3,9 +3,9 @@
 #include "api/api.h"
 
 #include "core/json.h"
+#include "net/http_path.h"
 #include "observe/trace.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,64 +109,6 @@ static const struct route *find_route(const char *method, const char *path,
     return NULL;
 }
 
-/* ---- paths --------------------------------------------------------------- */
-
-/* As Go's path.Clean: without empty, "." and ".." segments, without the query.
- * To be freed. */
-static char *clean_path(const char *target)
-{
-    const char *at = target, *stop = target + strcspn(target, "?#");
-    char *path = malloc((size_t)(stop - target) + 2), *out = path;
-
-    while (path && at < stop) {
-        size_t size = strcspn(at, "/?#");
-
-        if (size == 2 && at[0] == '.' && at[1] == '.') {
-            while (out > path && *--out != '/')
-                ;
-        } else if (size && !(size == 1 && at[0] == '.')) {
-            *out++ = '/';
-            memcpy(out, at, size);
-            out += size;
-        }
-        at += size + (at + size < stop);
-    }
-    if (path && out == path)
-        *out++ = '/';
-    if (path)
-        *out = 0;
-    return path;
-}
-
-static int hex_value(char c)
-{
-    if (isdigit((unsigned char)c))
-        return c - '0';
-    return isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
-                                      : -1;
-}
-
-/* As Go's url.QueryUnescape; what is no escape stays. To be freed. */
-static char *unescape(const char *text)
-{
-    char *name = strdup(text), *out = name;
-
-    for (const char *at = name; name && *at; at++) {
-        if (*at == '+') {
-            *out++ = ' ';
-        } else if (*at == '%' && hex_value(at[1]) >= 0 &&
-                   hex_value(at[2]) >= 0) {
-            *out++ = (char)(hex_value(at[1]) * 16 + hex_value(at[2]));
-            at += 2;
-        } else {
-            *out++ = *at;
-        }
-    }
-    if (name)
-        *out = 0;
-    return name;
-}
-
 /* ---- handling ------------------------------------------------------------ */
 
 static void add_trace(struct exchange *exchange)
@@ -191,7 +133,7 @@ static void handle(struct exchange *exchange)
     const struct route *route =
         find_route(exchange->request->method, exchange->path, &name);
 
-    exchange->name = unescape(name);
+    exchange->name = http_unescape(name);
     if (traced(exchange))
         add_trace(exchange);
     if (!exchange->name)
@@ -206,7 +148,7 @@ void api_handle(struct http_request *request, void *data)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
 
-    if (!exchange || !(exchange->path = clean_path(request->target))) {
+    if (!exchange || !(exchange->path = http_clean_path(request->target))) {
         free(exchange);
         http_reply(request, 500, (struct dapr_metadata){0},
                    dapr_text("out of memory"));
@@ -219,7 +161,7 @@ void api_handle(struct http_request *request, void *data)
 
 bool api_wants_body(const char *method, const char *target)
 {
-    char *path = clean_path(target);
+    char *path = http_clean_path(target);
     const char *name;
     bool wants = path && find_route(method, path, &name);
 

@@ -2,9 +2,9 @@
 /* POST and PUT /v1.0/bindings/{name}. Owned by the loop's thread. */
 #include "api/api.h"
 #include "api/binding_request.h"
-#include "app/app_headers.h"
 #include "bindings/output.h"
 #include "core/container.h"
+#include "net/http_text.h"
 #include "observe/trace.h"
 
 #include <stdlib.h>
@@ -68,7 +68,7 @@ static void add_metadata(struct exchange *exchange,
         if (!buffer_string(&name))
             continue;
         text = (char *)name.data;
-        app_header_canonical(text);
+        http_canonical(text);
         pairs_add(&exchange->headers, text, metadata.pairs[i].value);
     }
     buffer_done(&name);

@@ -4,6 +4,7 @@
 #include "app/app_headers.h"
 
 #include "core/utf8.h"
+#include "net/http_text.h"
 #include "observe/trace.h"
 
 #include <ctype.h>
@@ -12,20 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
-static bool token_char(unsigned char c)
-{
-    return isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 static bool valid_name(const char *name)
 {
-    if (!*name)
-        return false;
-    for (; *name; name++) {
-        if (!token_char((unsigned char)*name))
-            return false;
-    }
-    return true;
+    return *name && !name[http_token_size(name)];
 }
 
 static bool valid_value(const char *value)
@@ -37,20 +27,6 @@ static bool valid_value(const char *value)
     return true;
 }
 
-/* Go leaves a name alone that holds anything but token characters. */
-void app_header_canonical(char *name)
-{
-    bool upper = true;
-
-    if (!valid_name(name))
-        return;
-    for (; *name; name++) {
-        *name = (char)(upper ? toupper((unsigned char)*name)
-                             : tolower((unsigned char)*name));
-        upper = *name == '-';
-    }
-}
-
 /* ---- which entries, under which name ------------------------------------- */
 
 static bool among(const char *name, const char *const *list)
@@ -58,20 +34,6 @@ static bool among(const char *name, const char *const *list)
     for (; *list; list++) {
         if (strcasecmp(name, *list) == 0)
             return true;
-    }
-    return false;
-}
-
-static bool listed(const char *name, const char *list)
-{
-    size_t size;
-
-    while (list && *list) {
-        list += strspn(list, ", \t");
-        size = strcspn(list, ", \t");
-        if (size == strlen(name) && strncasecmp(list, name, size) == 0)
-            return true;
-        list += size;
     }
     return false;
 }
@@ -96,7 +58,8 @@ static bool left_out(const char *name, const char *connection)
                                         NULL};
     size_t size = strlen(name);
 
-    return among(name, names) || listed(name, connection) ||
+    return among(name, names) ||
+           (connection && http_list_has(connection, name)) ||
            (size >= 4 && strcasecmp(name + size - 4, "-bin") == 0);
 }
 
@@ -142,7 +105,7 @@ static int add(struct pairs *headers, const struct dapr_pair *pair,
     name = buffer_take(&text);
     if (!name)
         return fail(error, "out of memory");
-    app_header_canonical(name);
+    http_canonical(name);
     if (!valid_name(name))
         rc = refuse(error, "name", name);
     else if (!valid_value(pair->value))

@@ -13,7 +13,4 @@
 int app_headers_add(struct pairs *headers, struct dapr_metadata metadata,
                     size_t data_size, struct buffer *error);
 
-/* "content-TYPE" -> "Content-Type", in place, as Go writes header names. */
-void app_header_canonical(char *name);
-
 #endif

@@ -9,6 +9,7 @@
 #include "core/container.h"
 #include "core/log.h"
 #include "net/http_client.h"
+#include "net/http_path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,33 +53,14 @@ struct request {
 
 /* ---- requests ------------------------------------------------------------ */
 
-/* As Go's path.Clean does to "/" + route: no empty, "." or ".." segments. A
- * query stays as it is. To be freed. */
+/* To be freed. A route may hold a query. */
 static char *target_of(const char *route)
 {
-    size_t query = strcspn(route, "?");
-    size_t size = strlen(route);
-    char *target = malloc(size + 2), *out = target;
-    const char *at = route, *end = route + query;
+    char *path = http_clean_path(route), *target = NULL;
 
-    while (target && at < end) {
-        size_t part = strcspn(at, "/?");
-
-        if (part == 2 && at[0] == '.' && at[1] == '.') {
-            while (out > target && *--out != '/')
-                ;
-        } else if (part && !(part == 1 && at[0] == '.')) {
-            *out++ = '/';
-            memcpy(out, at, part);
-            out += part;
-        }
-        at += part + (at[part] == '/');
-    }
-    if (!target)
-        return NULL;
-    if (out == target)
-        *out++ = '/';
-    memcpy(out, end, size - query + 1);
+    if (path && asprintf(&target, "%s%s", path, http_query(route)) < 0)
+        target = NULL;
+    free(path);
     return target;
 }
 

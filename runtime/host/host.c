@@ -12,6 +12,7 @@
 #include "host/folder.h"
 #include "host/module.h"
 #include "host/socket.h"
+#include "net/http_text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -490,27 +491,15 @@ static void retry_due(struct loop_timer *timer)
     start_next(binding->provider);
 }
 
-static bool lists(const char *list, const char *word)
-{
-    size_t size;
-
-    while (*list) {
-        list += strspn(list, ", \t");
-        size = strcspn(list, ", \t");
-        if (size == strlen(word) && strncasecmp(list, word, size) == 0)
-            return true;
-        list += size;
-    }
-    return false;
-}
-
 static void read_direction(struct binding *binding)
 {
     const char *direction =
         pairs_find(pairs_view(&binding->resource->properties), "direction");
 
-    binding->wanted[BINDING_INPUT] = !direction || lists(direction, "input");
-    binding->wanted[BINDING_OUTPUT] = !direction || lists(direction, "output");
+    binding->wanted[BINDING_INPUT] =
+        !direction || http_list_has(direction, "input");
+    binding->wanted[BINDING_OUTPUT] =
+        !direction || http_list_has(direction, "output");
 }
 
 static char *lower(const char *text)

@@ -22,6 +22,19 @@ size_t http_token_size(const char *text)
     return (size_t)(at - text);
 }
 
+void http_canonical(char *name)
+{
+    bool upper = true;
+
+    if (!*name || name[http_token_size(name)])
+        return;
+    for (; *name; name++) {
+        *name = (char)(upper ? toupper((unsigned char)*name)
+                             : tolower((unsigned char)*name));
+        upper = *name == '-';
+    }
+}
+
 bool http_list_has(const char *list, const char *token)
 {
     size_t size = strlen(token);
@@ -137,7 +150,10 @@ void http_write_header(struct buffer *out, const char *name, const char *value)
         return;
     buffer_append(out, name, size);
     buffer_append(out, ": ", 2);
+    value += strspn(value, " \t");
     size = strlen(value);
+    while (size && (value[size - 1] == ' ' || value[size - 1] == '\t'))
+        size--;
     if (buffer_append(out, value, size) == 0) {
         start = (char *)out->data + out->size - size;
         for (char *at = start; at < start + size; at++) {

@@ -11,6 +11,10 @@
 /* How many bytes at the start are a token: a method, a header's name. */
 size_t http_token_size(const char *text);
 
+/* "content-TYPE" -> "Content-Type", in place, as Go writes names; what is no
+ * token is left alone. */
+void http_canonical(char *name);
+
 /* Whether a list as in Connection or Expect has this token, in any case. */
 bool http_list_has(const char *list, const char *token);
 
@@ -21,7 +25,7 @@ const char *http_status_text(int status);
 void http_write_status(struct buffer *out, int minor, int status);
 
 /* One line. A name that is no token is left out; what could end the line
- * becomes a space. */
+ * becomes a space, space around the value goes. */
 void http_write_header(struct buffer *out, const char *name, const char *value);
 
 /* Whether a header says where the message ends: whoever writes one knows that
