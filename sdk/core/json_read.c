@@ -42,7 +42,11 @@ void json_reader_init(struct json_reader *reader, struct dapr_bytes text)
 {
     const char *at = text.size ? text.data : "";
 
-    *reader = (struct json_reader){.at = at, .end = at + text.size};
+    reader->at = at;
+    reader->end = at + text.size;
+    reader->depth = 0;
+    reader->exact = false;
+    reader->error[0] = 0;
 }
 
 /* Go's error for the character that comes next. */
@@ -211,9 +215,10 @@ static size_t skip_digits(struct json_reader *reader)
     return (size_t)(reader->at - from);
 }
 
-static bool skip_one(struct json_reader *reader, const char *of)
+static bool skip_one(struct json_reader *reader, char one, char other)
 {
-    if (reader->at == reader->end || !*reader->at || !strchr(of, *reader->at))
+    if (reader->at == reader->end ||
+        (*reader->at != one && *reader->at != other))
         return false;
     reader->at++;
     return true;
@@ -272,12 +277,12 @@ static int read_number(struct json_reader *reader, struct sink *sink)
     bool fraction, exponent, tiny;
     size_t digits;
 
-    skip_one(reader, "-");
+    skip_one(reader, '-', '-');
     first = reader->at;
-    digits = skip_one(reader, "0") ? 1 : skip_digits(reader);
+    digits = skip_one(reader, '0', '0') ? 1 : skip_digits(reader);
     if (!digits)
         return fail(reader, "in numeric literal");
-    fraction = skip_one(reader, ".");
+    fraction = skip_one(reader, '.', '.');
     if (fraction) {
         size_t decimals = skip_digits(reader);
 
@@ -285,9 +290,9 @@ static int read_number(struct json_reader *reader, struct sink *sink)
             return fail(reader, "after decimal point in numeric literal");
         digits += decimals;
     }
-    exponent = skip_one(reader, "eE");
+    exponent = skip_one(reader, 'e', 'E');
     if (exponent) {
-        skip_one(reader, "+-");
+        skip_one(reader, '+', '-');
         if (!skip_digits(reader))
             return fail(reader, "in exponent of numeric literal");
     }

@@ -174,32 +174,41 @@ static int keep(struct json_sorter *sorter, const char *text,
     return 0;
 }
 
-int json_sorter_end(struct json_sorter *sorter, const struct json_mark *mark,
-                    const struct buffer *text)
+/* Keeps the members of an object that is out of order, in order. */
+static int keep_object(struct json_sorter *sorter, const struct json_mark *mark,
+                       const struct buffer *text, struct member *members,
+                       size_t count)
 {
     struct object *object =
         ITEM(&sorter->objects, struct object, mark->objects);
-    struct member *members = ITEM(&sorter->open, struct member, mark->members);
-    size_t count = COUNT(&sorter->open, struct member) - mark->members;
-    size_t objects = COUNT(&sorter->objects, struct object);
     char *data = (char *)text->data;
 
-    CUT(&sorter->open, struct member, mark->members);
-    if (in_order(data, members, count)) {
-        if (objects == mark->objects + 1)
-            CUT(&sorter->objects, struct object, mark->objects);
-        return 0;
-    }
     for (size_t i = 0; i + 1 < count; i++)
         members[i].end = members[i + 1].start - 1;
     members[count - 1].end = text->size;
     sort(members, count, data);
     object->end = text->size + 1;
-    object->next = objects;
+    object->next = COUNT(&sorter->objects, struct object);
     object->first = COUNT(&sorter->kept, struct member);
     if (keep(sorter, data, members, count))
         return -1;
     object->count = COUNT(&sorter->kept, struct member) - object->first;
+    return 0;
+}
+
+int json_sorter_end(struct json_sorter *sorter, const struct json_mark *mark,
+                    const struct buffer *text)
+{
+    size_t count = COUNT(&sorter->open, struct member) - mark->members;
+    struct member *members = NULL;
+
+    CUT(&sorter->open, struct member, mark->members);
+    if (count > 1)
+        members = ITEM(&sorter->open, struct member, mark->members);
+    if (members && !in_order((char *)text->data, members, count))
+        return keep_object(sorter, mark, text, members, count);
+    if (COUNT(&sorter->objects, struct object) == mark->objects + 1)
+        CUT(&sorter->objects, struct object, mark->objects);
     return 0;
 }
 
