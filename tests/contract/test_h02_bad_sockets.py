@@ -48,7 +48,7 @@ class BadSockets(case.TestCase):
         peer = self.use(scripted_component.mute(self.sockets / "bad.sock"))
         sidecar = self.start()
         pattern = self.check_line(sidecar, "bad.sock", "timed out|timeout")
-        peer.accepted.wait(2, timeout=10)
+        peer.accepted.wait(3, timeout=15)
         self.assertEqual(len(sidecar.logged(pattern)), 1)
 
     def test_other_protocol(self):
