@@ -249,6 +249,7 @@ install: all ## Install below PREFIX (and DESTDIR)
 	$(if $(CDAPRD),install $(CDAPRD) $(DESTDIR)$(PREFIX)/bin)
 	$(if $(MODULES),install -m 644 $(MODULES) \
 		$(DESTDIR)$(PREFIX)/libexec/cdapr/components)
+	$(if $(DESTDIR),,ldconfig 2>/dev/null || :)
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there
