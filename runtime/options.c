@@ -461,10 +461,6 @@ static void say_what_does_nothing(const struct options *options)
                         "version of cdaprd",
                         option_table[i].name);
     }
-    if (options->api_token)
-        log_message(LOG_WARNING, RUNTIME,
-                    "DAPR_API_TOKEN is set, but this version of cdaprd does "
-                    "not ask callers for it");
 }
 
 int options_report(const struct options *options,

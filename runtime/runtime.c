@@ -424,7 +424,8 @@ static int make_parts(struct runtime *runtime)
                                options->app_binding_options_timeout_ms);
     runtime->api = (struct api){.loop = &runtime->loop,
                                 .host = runtime->host,
-                                .app_id = options->app_id};
+                                .app_id = options->app_id,
+                                .token = options->api_token};
     return runtime->input ? 0 : -1;
 }
 

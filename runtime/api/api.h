@@ -13,6 +13,7 @@ struct api {
     struct loop *loop;
     struct host *host;
     const char *app_id;
+    const char *token;   /* DAPR_API_TOKEN, or NULL: anyone may call */
     bool outbound_ready; /* components are loaded */
     bool ready;          /* and the app was there, its bindings are read */
 };

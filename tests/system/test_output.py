@@ -181,6 +181,25 @@ class Output(case.TestCase):
         self.assertEqual([answer.body for answer in answers],
                          [str(n).encode() for n in range(500)])
 
+    def test_the_api_token(self):
+        self.component("store.sock")
+        self.cdaprd = self.sidecar(case.resource("store", "bindings.store"),
+                                   env={"DAPR_API_TOKEN": "secret"})
+        self.cdaprd.wait_ready()  # without a token: health needs none
+        body = '{"operation":"create"}'
+        for token in (None, "", "secre", "secret1", "Secret"):
+            headers = {} if token is None else {"dapr-api-token": token}
+            answer = self.cdaprd.http("POST", "/v1.0/bindings/store", body,
+                                      headers)
+            self.assertEqual((answer.status, answer.body),
+                             (401, b"invalid api token\n"))
+        self.assertEqual(self.cdaprd.http("GET", "/any").status, 401)
+        answer = self.cdaprd.http("POST", "/v1.0/bindings/store", body,
+                                  {"Dapr-Api-Token": "secret"})
+        self.assertEqual(answer.status, 200)
+        self.assertFalse([line for line in self.cdaprd.lines()
+                          if "secret" in line])
+
     def test_health(self):
         self.start()
         for path in ("/v1.0/healthz", "/v1.0/healthz/outbound",
