@@ -22,7 +22,8 @@
 #define PATIENCE 5000 /* ms that a test waits for what it expects */
 #define TURNS    20   /* of the loop, in which all that can happen does */
 
-/* Runs the loop until `condition` holds; fails where it takes too long. */
+/* Runs the loop until `condition` holds; fails where it takes too long. What
+ * comes true in a task of the loop's must stop it, else it waits on. */
 #define WAIT(loop_, condition)                                                 \
     do {                                                                       \
         struct loop_timer patience_ = {.fire = too_late};                      \

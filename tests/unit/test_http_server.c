@@ -123,6 +123,7 @@ static void closed(void *data)
     struct fixture *fixture = data;
 
     fixture->closed = true;
+    loop_stop(&fixture->loop);
 }
 
 static void stop(struct fixture *fixture)
