@@ -233,15 +233,16 @@ static int check_name(const struct yaml_node *node, const char *name,
                       struct buffer *error)
 {
     struct buffer quoted;
+    const char *text;
 
     if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
         !strpbrk(name, "/%"))
         return 0;
     buffer_init(&quoted, RESOURCE_FILE_MAX);
     utf8_quote(&quoted, dapr_text(name));
+    text = buffer_string(&quoted);
     yaml_fail(node, error,
-              "invalid name %.*s for \"Component\": ", (int)quoted.size,
-              (char *)quoted.data);
+              "invalid name %s for \"Component\": ", text ? text : name);
     buffer_done(&quoted);
     if (!strpbrk(name, "/%"))
         buffer_printf(error, "may not be '%s'", name);

@@ -213,15 +213,18 @@ static void sees_what_comes_later(void **state)
 static void a_new_socket_under_an_old_name_counts(void **state)
 {
     struct fixture *fixture = *state;
-    char from[128], to[128];
+    char folder[128], from[160], to[128];
 
     make_socket(fixture, "x.sock");
     watch(fixture);
     expect(fixture, "+x.sock ");
-    make_socket(fixture, ".new");
-    snprintf(from, sizeof from, "%s/.new", fixture->path);
+    snprintf(folder, sizeof folder, "%s/.new", fixture->path);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    make_socket(fixture, ".new/x");
+    snprintf(from, sizeof from, "%s/x", folder);
     snprintf(to, sizeof to, "%s/x.sock", fixture->path);
     assert_int_equal(rename(from, to), 0);
+    rmdir(folder);
     expect(fixture, "+x.sock ");
     drop(fixture, "x.sock");
     expect(fixture, "-x.sock ");
