@@ -6,18 +6,17 @@
 #include "net/grpc.h"
 
 #include "core/container.h"
-#include "net/grpc_text.h"
+#include "net/grpc_headers.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PREFIX_SIZE     5
 #define DEFAULT_MESSAGE (4u << 20)
-#define MESSAGE_LIMIT   (64u << 10) /* of a status: text and details each */
-#define MAX_HEADERS     64          /* of a call's own */
-#define NO_STATUS       (-1)
+
+/* Memory that a prefix alone can claim; more is taken as bytes come. */
+#define FIRST_ROOM (1u << 20)
 
 /* A message on its way out: its prefix and its bytes. */
 struct outgoing {
@@ -29,11 +28,14 @@ struct outgoing {
 
 struct grpc_call {
     struct h2_stream stream;
+    struct loop *loop;
     const struct grpc_events *events;
     void *owner;
     struct loop_timer deadline;
     bool streaming;
     bool half_closed; /* after what is queued */
+    bool sent;        /* all, with the half-close */
+    bool ending;
     STAILQ_HEAD(, outgoing) queue;
     size_t unsent;
 
@@ -43,13 +45,8 @@ struct grpc_call {
     unsigned messages;     /* that came */
     size_t owed;           /* bytes that came and were not given back */
     size_t held;           /* bytes of messages that the user holds */
-
-    int http_status;
-    int code; /* NO_STATUS until it is known */
-    struct buffer message;
-    struct buffer details;
-    struct pairs metadata; /* of the last block of headers */
-    bool *gone;            /* set when the call ends while it is read */
+    struct grpc_answer answer;
+    bool *gone; /* set when the call ends while it is read */
 };
 
 /* ---- the end ------------------------------------------------------------- */
@@ -60,143 +57,70 @@ static void free_call(struct grpc_call *call)
 
     if (call->gone)
         *call->gone = true;
-    loop_timer_stop(call->stream.h2->conn.loop, &call->deadline);
+    loop_timer_stop(call->loop, &call->deadline);
     while ((out = STAILQ_FIRST(&call->queue))) {
         STAILQ_REMOVE_HEAD(&call->queue, link);
         free(out);
     }
     buffer_done(&call->partial);
-    buffer_done(&call->message);
-    buffer_done(&call->details);
-    pairs_done(&call->metadata);
+    grpc_answer_done(&call->answer);
     free(call);
 }
 
-/* The stream is gone, or will be reset by the caller. */
+/* A good status is none where the messages are not what was called for. */
+static void check_messages(struct grpc_call *call)
+{
+    if (call->answer.code)
+        return;
+    if (call->prefix_have)
+        grpc_answer_set(&call->answer, DAPR_INTERNAL, "unexpected EOF");
+    else if (!call->streaming && !call->messages)
+        grpc_answer_set(&call->answer, DAPR_INTERNAL,
+                        "cardinality violation: received no response message "
+                        "from non-server-streaming RPC");
+}
+
+/* The status is known; the stream is gone or goes now. */
 static void finish(struct grpc_call *call)
 {
-    const char *text = buffer_string(&call->message);
-    const struct grpc_status status = {call->code, text ? text : "",
-                                       buffer_bytes(&call->details)};
+    struct grpc_answer *answer = &call->answer;
+    const char *text;
 
-    loop_timer_stop(call->stream.h2->conn.loop, &call->deadline);
-    call->events->end(call, &status, pairs_view(&call->metadata));
-    free_call(call);
-}
-
-static void set_status(struct grpc_call *call, int code, const char *format,
-                       ...) DAPR_PRINTF(3, 4);
-
-static void set_status(struct grpc_call *call, int code, const char *format,
-                       ...)
-{
-    va_list args;
-
-    call->code = code;
-    buffer_clear(&call->message);
-    buffer_clear(&call->details);
-    va_start(args, format);
-    buffer_vprintf(&call->message, format, args);
-    va_end(args);
-}
-
-/* Ends a call whose status was set here, not by the peer. */
-static void cut(struct grpc_call *call)
-{
     h2_reset(&call->stream, NGHTTP2_CANCEL);
-    finish(call);
+    loop_timer_stop(call->loop, &call->deadline);
+    check_messages(call);
+    text = answer->message.size ? buffer_string(&answer->message) : "";
+    call->ending = true;
+    call->events->end(call,
+                      &(struct grpc_status){answer->code, text ? text : "",
+                                            buffer_bytes(&answer->details)},
+                      pairs_view(&answer->metadata));
+    free_call(call);
 }
 
 static void deadline_passed(struct loop_timer *timer)
 {
     struct grpc_call *call = container_of(timer, struct grpc_call, deadline);
 
-    set_status(call, DAPR_DEADLINE_EXCEEDED, "context deadline exceeded");
-    cut(call);
+    grpc_answer_set(&call->answer, DAPR_DEADLINE_EXCEEDED,
+                    "context deadline exceeded");
+    finish(call);
 }
 
 void grpc_cancel(struct grpc_call *call)
 {
+    if (call->ending)
+        return;
     h2_reset(&call->stream, NGHTTP2_CANCEL);
     free_call(call);
 }
 
-/* ---- headers in ---------------------------------------------------------- */
-
-static bool is(struct dapr_bytes name, const char *text)
+/* The peer has said its last word: closed() follows, but not while our side is
+ * open. */
+static void peer_ended(struct grpc_call *call)
 {
-    return name.size == strlen(text) && memcmp(name.data, text, name.size) == 0;
-}
-
-static int number(struct dapr_bytes text)
-{
-    const char *digits = text.data;
-    int value = 0;
-
-    if (!text.size || text.size > 6)
-        return -1;
-    for (size_t i = 0; i < text.size; i++) {
-        if (digits[i] < '0' || digits[i] > '9')
-            return -1;
-        value = value * 10 + (digits[i] - '0');
-    }
-    return value;
-}
-
-static void read_status(struct grpc_call *call, struct dapr_bytes value)
-{
-    int code = number(value);
-
-    if (code >= 0)
-        call->code = code;
-    else
-        set_status(call, DAPR_UNKNOWN, "malformed grpc-status: \"%.*s\"",
-                   (int)value.size, (const char *)value.data);
-}
-
-static void read_header(struct grpc_call *call, const struct h2_header *header)
-{
-    if (is(header->name, ":status")) {
-        call->http_status = number(header->value);
-    } else if (is(header->name, "grpc-status")) {
-        read_status(call, header->value);
-    } else if (is(header->name, "grpc-message")) {
-        buffer_clear(&call->message);
-        grpc_decode_message(&call->message, header->value);
-    } else if (is(header->name, "grpc-status-details-bin")) {
-        buffer_clear(&call->details);
-        if (grpc_decode_binary(&call->details, header->value))
-            buffer_clear(&call->details);
-    } else if (!is(header->name, "content-type") &&
-               !is(header->name, "grpc-encoding") &&
-               !is(header->name, "grpc-accept-encoding")) {
-        pairs_add_bytes(&call->metadata, header->name, header->value);
-    }
-}
-
-static bool is_grpc(const struct h2_headers *headers)
-{
-    static const char type[] = "application/grpc";
-
-    for (size_t i = 0; i < headers->count; i++) {
-        const struct h2_header *header = &headers->items[i];
-
-        if (is(header->name, "content-type"))
-            return header->value.size >= sizeof type - 1 &&
-                   memcmp(header->value.data, type, sizeof type - 1) == 0;
-    }
-    return false;
-}
-
-/* Who answers without gRPC's content type is no gRPC server: what its HTTP
- * status says counts. */
-static void not_grpc(struct grpc_call *call)
-{
-    set_status(call, grpc_code_of_http(call->http_status),
-               "unexpected HTTP status code received from server: %d, and no "
-               "content-type of gRPC",
-               call->http_status);
-    cut(call);
+    if (!call->sent)
+        finish(call);
 }
 
 static void headers_came(struct h2_stream *stream,
@@ -205,24 +129,53 @@ static void headers_came(struct h2_stream *stream,
 {
     struct grpc_call *call = container_of(stream, struct grpc_call, stream);
 
-    pairs_done(&call->metadata);
-    for (size_t i = 0; i < headers->count; i++)
-        read_header(call, &headers->items[i]);
-    if (!trailers && call->code == NO_STATUS && !is_grpc(headers)) {
-        not_grpc(call);
-        return;
+    if (!trailers && !grpc_answer_begin(&call->answer, headers)) {
+        finish(call);
+    } else if (end) {
+        grpc_answer_end(&call->answer, headers);
+        peer_ended(call);
+    } else if (call->events->headers) {
+        call->events->headers(call, pairs_view(&call->answer.metadata));
     }
-    if (!trailers && !end) {
-        if (call->events->headers)
-            call->events->headers(call, pairs_view(&call->metadata));
-        return;
-    }
-    /* Trailers. With our side still open the stream would stay: it is cut. */
-    if (!call->half_closed || call->unsent) {
-        if (call->code == NO_STATUS)
-            set_status(call, DAPR_INTERNAL, "trailers without grpc-status");
-        cut(call);
-    }
+}
+
+/* ---- the stream's end ---------------------------------------------------- */
+
+static int code_of_reset(const struct grpc_call *call, uint32_t error)
+{
+    int code = grpc_code_of_reset(error);
+    uint64_t deadline = call->deadline.at;
+
+    if (code == DAPR_CANCELLED && deadline && deadline <= loop_now(call->loop))
+        return DAPR_DEADLINE_EXCEEDED; /* the server's clock was first */
+    return code;
+}
+
+/* No trailers came. */
+static void explain_end(struct grpc_call *call, uint32_t error, const char *why)
+{
+    if (error == H2_LOST)
+        grpc_answer_set(&call->answer, DAPR_UNAVAILABLE,
+                        "error reading from server: %s", why);
+    else if (why)
+        grpc_answer_set(&call->answer, grpc_code_of_reset(error), "%s", why);
+    else if (error)
+        grpc_answer_set(&call->answer, code_of_reset(call, error),
+                        "stream terminated by RST_STREAM with error code: %s",
+                        nghttp2_http2_strerror(error));
+    else
+        grpc_answer_set(&call->answer, DAPR_INTERNAL,
+                        "server closed the stream without sending trailers");
+}
+
+static void stream_closed(struct h2_stream *stream, uint32_t error,
+                          const char *why)
+{
+    struct grpc_call *call = container_of(stream, struct grpc_call, stream);
+
+    if (call->answer.code == GRPC_NO_STATUS)
+        explain_end(call, error, why);
+    finish(call);
 }
 
 /* ---- messages in --------------------------------------------------------- */
@@ -264,17 +217,18 @@ static bool acceptable(struct grpc_call *call)
     uint32_t length = prefix_length(call);
 
     if (call->prefix[0])
-        set_status(call, DAPR_INTERNAL,
-                   "grpc: compressed flag set with identity or empty encoding");
+        grpc_answer_set(
+            &call->answer, DAPR_INTERNAL,
+            "grpc: compressed flag set with identity or empty encoding");
     else if (length > call->partial.limit)
-        set_status(call, DAPR_RESOURCE_EXHAUSTED,
-                   "grpc: received message larger than max (%" PRIu32
-                   " vs. %zu)",
-                   length, call->partial.limit);
+        grpc_answer_set(&call->answer, DAPR_RESOURCE_EXHAUSTED,
+                        "grpc: received message larger than max (%" PRIu32
+                        " vs. %zu)",
+                        length, call->partial.limit);
     else if (!call->streaming && call->messages)
-        set_status(call, DAPR_INTERNAL,
-                   "cardinality violation: expected <EOF> for non "
-                   "server-streaming RPCs, but received another message");
+        grpc_answer_set(&call->answer, DAPR_INTERNAL,
+                        "cardinality violation: expected <EOF> for non "
+                        "server-streaming RPCs, but received another message");
     else
         return true;
     return false;
@@ -289,7 +243,7 @@ static size_t take_prefix(struct grpc_call *call, const uint8_t *data,
     memcpy(call->prefix + call->prefix_have, data, take);
     call->prefix_have += take;
     if (take == need && !acceptable(call))
-        cut(call);
+        finish(call);
     return take;
 }
 
@@ -309,11 +263,14 @@ static size_t take_message(struct grpc_call *call, const uint8_t *data,
     size_t take = size < need ? size : need;
     struct buffer whole;
 
+    if (take < need && !call->partial.size)
+        buffer_reserve(&call->partial, need < FIRST_ROOM ? need : FIRST_ROOM);
     if (take == need && !call->partial.size) {
         deliver(call, (struct dapr_bytes){data, take});
     } else if (buffer_append(&call->partial, data, take)) {
-        set_status(call, DAPR_RESOURCE_EXHAUSTED, "out of memory");
-        cut(call);
+        grpc_answer_set(&call->answer, DAPR_RESOURCE_EXHAUSTED,
+                        "out of memory");
+        finish(call);
     } else if (take == need) {
         whole = call->partial;
         buffer_init(&call->partial, whole.limit);
@@ -336,7 +293,6 @@ static void data_came(struct h2_stream *stream, const uint8_t *data,
     bool gone = false;
     size_t taken;
 
-    (void)end; /* closed() follows */
     call->owed += size;
     call->gone = &gone;
     while (!gone && (size || empty_message(call))) {
@@ -350,6 +306,10 @@ static void data_came(struct h2_stream *stream, const uint8_t *data,
         return;
     call->gone = NULL;
     give_back(call);
+    if (end) {
+        explain_end(call, 0, NULL);
+        peer_ended(call);
+    }
 }
 
 /* ---- messages out -------------------------------------------------------- */
@@ -374,7 +334,7 @@ static size_t produce(struct h2_stream *stream, uint8_t *into, size_t size,
         }
     }
     call->unsent -= made;
-    *end = call->half_closed && !call->unsent;
+    *end = call->sent = call->half_closed && !call->unsent;
     return made;
 }
 
@@ -412,106 +372,10 @@ size_t grpc_unsent(const struct grpc_call *call)
     return call->unsent;
 }
 
-/* ---- the stream's end ---------------------------------------------------- */
-
-static void explain_end(struct grpc_call *call, uint32_t error)
-{
-    struct h2 *h2 = call->stream.h2;
-
-    if (h2->conn.closing)
-        set_status(call, DAPR_UNAVAILABLE, "error reading from server: %s",
-                   h2->why);
-    else if (error)
-        set_status(call, grpc_code_of_reset(error),
-                   "stream terminated by RST_STREAM with error code: %s",
-                   nghttp2_http2_strerror(error));
-    else
-        set_status(call, DAPR_INTERNAL,
-                   "server closed the stream without sending trailers");
-}
-
-static void stream_closed(struct h2_stream *stream, uint32_t error)
-{
-    struct grpc_call *call = container_of(stream, struct grpc_call, stream);
-
-    if (call->code == NO_STATUS)
-        explain_end(call, error);
-    else if (call->code == 0 && !call->streaming && !call->messages)
-        set_status(call, DAPR_INTERNAL,
-                   "cardinality violation: received no response message from "
-                   "non-server-streaming RPC");
-    finish(call);
-}
-
 /* ---- the beginning ------------------------------------------------------- */
 
-struct headers {
-    struct h2_header items[MAX_HEADERS];
-    size_t count;
-};
-
-static void add(struct headers *headers, const char *name, const char *value,
-                uint8_t flags)
-{
-    headers->items[headers->count++] =
-        (struct h2_header){dapr_text(name), dapr_text(value), flags};
-}
-
-/* What a call's metadata must not name: the transport's own. */
-static bool reserved(const char *name)
-{
-    return *name == ':' || strncmp(name, "grpc-", 5) == 0 ||
-           strcmp(name, "te") == 0 || strcmp(name, "content-type") == 0 ||
-           strcmp(name, "user-agent") == 0;
-}
-
-static int add_metadata(struct headers *headers, struct dapr_metadata metadata)
-{
-    for (size_t i = 0; i < metadata.count; i++) {
-        const struct dapr_pair *pair = &metadata.pairs[i];
-
-        if (reserved(pair->name) || headers->count == MAX_HEADERS ||
-            !nghttp2_check_header_name((const uint8_t *)pair->name,
-                                       strlen(pair->name)) ||
-            !nghttp2_check_header_value((const uint8_t *)pair->value,
-                                        strlen(pair->value)))
-            return -1;
-        add(headers, pair->name, pair->value, NGHTTP2_NV_FLAG_NONE);
-    }
-    return 0;
-}
-
-static int open_stream(struct grpc_call *call, struct h2 *h2,
-                       const struct grpc_options *options)
-{
-    static const struct h2_stream_events events = {.headers = headers_came,
-                                                   .data = data_came,
-                                                   .produce = produce,
-                                                   .closed = stream_closed};
-    static const uint8_t fixed =
-        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-    struct headers headers = {.count = 0};
-    char timeout[16];
-
-    add(&headers, ":method", "POST", fixed);
-    add(&headers, ":scheme", "http", fixed);
-    add(&headers, ":path", options->path, NGHTTP2_NV_FLAG_NO_COPY_NAME);
-    add(&headers, ":authority", "localhost", fixed);
-    add(&headers, "te", "trailers", fixed);
-    add(&headers, "content-type", "application/grpc", fixed);
-    add(&headers, "user-agent", "cdapr/" CDAPR_VERSION, fixed);
-    if (options->timeout) {
-        grpc_write_timeout(timeout, options->timeout);
-        add(&headers, "grpc-timeout", timeout, NGHTTP2_NV_FLAG_NO_COPY_NAME);
-    }
-    if (add_metadata(&headers, options->metadata))
-        return -1;
-    return h2_request(h2, &call->stream,
-                      &(struct h2_headers){headers.items, headers.count}, true,
-                      &events);
-}
-
-struct grpc_call *grpc_start(struct h2 *h2, const struct grpc_options *options)
+static struct grpc_call *new_call(struct loop *loop,
+                                  const struct grpc_options *options)
 {
     struct grpc_call *call = calloc(1, sizeof *call);
 
@@ -520,19 +384,51 @@ struct grpc_call *grpc_start(struct h2 *h2, const struct grpc_options *options)
     STAILQ_INIT(&call->queue);
     buffer_init(&call->partial,
                 options->max_message ? options->max_message : DEFAULT_MESSAGE);
-    buffer_init(&call->message, MESSAGE_LIMIT);
-    buffer_init(&call->details, MESSAGE_LIMIT);
-    call->code = NO_STATUS;
+    grpc_answer_init(&call->answer);
+    call->loop = loop;
     call->events = options->events;
     call->owner = options->owner;
     call->streaming = options->stream;
     call->deadline.fire = deadline_passed;
-    if (open_stream(call, h2, options)) {
-        free(call);
+    return call;
+}
+
+static void refused(struct loop_timer *timer)
+{
+    finish(container_of(timer, struct grpc_call, deadline));
+}
+
+/* The end must not come before grpc_start() has returned. */
+static void refuse_later(struct grpc_call *call)
+{
+    call->answer.code = DAPR_INTERNAL;
+    call->deadline.fire = refused;
+    loop_timer_start(call->loop, &call->deadline, 0);
+}
+
+struct grpc_call *grpc_start(struct h2 *h2, const struct grpc_options *options)
+{
+    static const struct h2_stream_events events = {.headers = headers_came,
+                                                   .data = data_came,
+                                                   .produce = produce,
+                                                   .closed = stream_closed};
+    struct grpc_call *call = new_call(h2->conn.loop, options);
+    struct grpc_request request;
+
+    if (!call)
+        return NULL;
+    if (grpc_request_make(&request, options, &call->answer.message)) {
+        refuse_later(call);
+        return call;
+    }
+    if (h2_request(h2, &call->stream,
+                   &(struct h2_headers){request.items, request.count}, true,
+                   &events)) {
+        free_call(call);
         return NULL;
     }
     if (options->timeout)
-        loop_timer_start(h2->conn.loop, &call->deadline, options->timeout);
+        loop_timer_start(call->loop, &call->deadline, options->timeout);
     return call;
 }
 

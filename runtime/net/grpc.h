@@ -29,14 +29,16 @@ struct grpc_events {
      * window until grpc_consumed(): a unary call's are given back at once. */
     void (*message)(struct grpc_call *call, struct dapr_bytes message);
     /* The end, exactly once, also where the connection broke (UNAVAILABLE) or
-     * the deadline passed. The call is gone when it returns. Not called after
-     * grpc_cancel(). */
+     * the deadline passed. The call is gone when it returns: to cancel it
+     * within is harmless. Not called after grpc_cancel(). */
     void (*end)(struct grpc_call *call, const struct grpc_status *status,
                 struct dapr_metadata trailers);
 };
 
 struct grpc_options {
     const char *path; /* "/package.Service/Method" */
+    /* Names in any case; the transport's own are left out. The value of a -bin
+     * name is in base64. What must not be sent ends the call with INTERNAL. */
     struct dapr_metadata metadata;
     uint64_t timeout;   /* milliseconds; 0: none */
     size_t max_message; /* of what is received; 0: 4 MiB */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_TIMEOUT 99999999u /* eight digits */
+
 const char *grpc_code_name(int code)
 {
     static const char *const names[] = {"OK",
@@ -161,10 +163,19 @@ int grpc_decode_binary(struct buffer *out, struct dapr_bytes text)
 
 void grpc_write_timeout(char out[static 16], uint64_t milliseconds)
 {
-    if (milliseconds <= 99999999)
-        snprintf(out, 16, "%" PRIu64 "m", milliseconds);
-    else if (milliseconds / 1000 <= 99999999)
-        snprintf(out, 16, "%" PRIu64 "S", milliseconds / 1000);
-    else
-        snprintf(out, 16, "99999999S");
+    static const struct {
+        char unit;
+        uint64_t size;
+    } units[] = {{'H', 3600000}, {'M', 60000}, {'S', 1000}, {'m', 1}};
+    size_t i = 0;
+
+    while (milliseconds % units[i].size)
+        i++;
+    while (i && milliseconds / units[i].size > MAX_TIMEOUT)
+        i--;
+    milliseconds =
+        milliseconds / units[i].size + (milliseconds % units[i].size ? 1 : 0);
+    snprintf(out, 16, "%" PRIu64 "%c",
+             milliseconds < MAX_TIMEOUT ? milliseconds : MAX_TIMEOUT,
+             units[i].unit);
 }

@@ -23,7 +23,8 @@ void grpc_decode_message(struct buffer *out, struct dapr_bytes text);
 /* Appends what base64 stands for, with padding or without. 0, or -1. */
 int grpc_decode_binary(struct buffer *out, struct dapr_bytes text);
 
-/* Writes milliseconds as a grpc-timeout: at most eight digits and a unit. */
+/* Writes milliseconds as a grpc-timeout: at most eight digits and the largest
+ * unit that is exact; where there is none, rounded up. */
 void grpc_write_timeout(char out[static 16], uint64_t milliseconds);
 
 #endif

@@ -29,10 +29,22 @@ struct h2_header_block {
     size_t count;
 };
 
-static void set_why(struct h2 *h2, const char *why)
+static void set_why(struct h2 *h2, const char *format, ...) DAPR_PRINTF(2, 3);
+
+/* The first reason counts: what follows follows from it. A peer's own words may
+ * be in it, so it is kept printable. */
+static void set_why(struct h2 *h2, const char *format, ...)
 {
-    if (!*h2->why)
-        snprintf(h2->why, sizeof h2->why, "%s", why);
+    va_list args;
+
+    if (*h2->why)
+        return;
+    va_start(args, format);
+    vsnprintf(h2->why, sizeof h2->why, format, args);
+    va_end(args);
+    for (char *c = h2->why; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
 }
 
 /* ---- streams ------------------------------------------------------------- */
@@ -42,15 +54,34 @@ static struct h2_stream *stream_of(struct h2 *h2, int32_t id)
     return nghttp2_session_get_stream_user_data(h2->session, id);
 }
 
+static void forget(struct h2_stream *stream)
+{
+    stream->id = 0;
+    stream->h2->stream_count--;
+    LIST_REMOVE(stream, link);
+}
+
 /* Takes a stream out; what it never gave back goes to the connection. */
 static void detach(struct h2_stream *stream)
 {
-    struct h2 *h2 = stream->h2;
+    nghttp2_session *session = stream->h2->session;
 
-    nghttp2_session_consume_connection(h2->session, stream->unconsumed);
-    stream->unconsumed = 0;
-    nghttp2_session_set_stream_user_data(h2->session, stream->id, NULL);
-    LIST_REMOVE(stream, link);
+    nghttp2_session_consume_connection(session, stream->unconsumed);
+    nghttp2_session_set_stream_user_data(session, stream->id, NULL);
+    forget(stream);
+}
+
+static void end_stream(struct h2_stream *stream, uint32_t error,
+                       const char *why)
+{
+    detach(stream);
+    stream->events->closed(stream, error, why);
+}
+
+static void reset(struct h2 *h2, int32_t id, uint32_t error)
+{
+    nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, error);
+    conn_flush_later(&h2->conn);
 }
 
 static ssize_t produce(nghttp2_session *session, int32_t id, uint8_t *into,
@@ -84,7 +115,8 @@ static int begin_headers(nghttp2_session *session, const nghttp2_frame *frame,
     return 0;
 }
 
-/* The buffer may move while it grows: sizes alone are known until the end. */
+/* The buffer may move while it grows: sizes alone are known until the end. What
+ * is beyond the limits marks the buffer as failed. */
 static int header(nghttp2_session *session, const nghttp2_frame *frame,
                   const uint8_t *name, size_t name_size, const uint8_t *value,
                   size_t value_size, uint8_t flags, void *user)
@@ -94,13 +126,15 @@ static int header(nghttp2_session *session, const nghttp2_frame *frame,
     (void)session;
     (void)frame;
     (void)flags;
-    if (block->count == HEADER_COUNT_LIMIT)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (block->count == HEADER_COUNT_LIMIT) {
+        block->text.failed = true;
+        return 0;
+    }
     block->items[block->count].name.size = name_size;
     block->items[block->count++].value.size = value_size;
     buffer_append(&block->text, name, name_size);
     buffer_append(&block->text, value, value_size);
-    return block->text.failed ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+    return 0;
 }
 
 static void place_headers(struct h2_header_block *block)
@@ -132,6 +166,12 @@ static void headers_came(struct h2 *h2, const nghttp2_frame *frame)
 
     if (!stream)
         return;
+    if (h2->block->text.failed) {
+        reset(h2, stream->id, NGHTTP2_ENHANCE_YOUR_CALM);
+        end_stream(stream, NGHTTP2_INTERNAL_ERROR,
+                   "peer header list size exceeded limit");
+        return;
+    }
     place_headers(h2->block);
     if (interim(h2->block))
         return;
@@ -143,20 +183,32 @@ static void headers_came(struct h2 *h2, const nghttp2_frame *frame)
 
 static void settings_came(struct h2 *h2)
 {
-    if (h2->ready)
+    if (h2->ready || h2->going_away)
         return;
     h2->ready = true;
     loop_timer_stop(h2->conn.loop, &h2->timer);
     h2->events->ready(h2);
 }
 
-static void goaway_came(struct h2 *h2)
+static void go_away(struct h2 *h2)
 {
     if (h2->going_away)
         return;
     h2->going_away = true;
-    set_why(h2, "it went away (GOAWAY)");
     h2->events->going_away(h2);
+}
+
+static void goaway_came(struct h2 *h2, const nghttp2_goaway *goaway)
+{
+    if (goaway->error_code)
+        set_why(h2, "it went away (GOAWAY, %s%s%.*s)",
+                nghttp2_http2_strerror(goaway->error_code),
+                goaway->opaque_data_len ? ": " : "",
+                (int)goaway->opaque_data_len,
+                (const char *)goaway->opaque_data);
+    else
+        set_why(h2, "it went away (GOAWAY)");
+    go_away(h2);
 }
 
 static int frame_came(nghttp2_session *session, const nghttp2_frame *frame,
@@ -180,7 +232,7 @@ static int frame_came(nghttp2_session *session, const nghttp2_frame *frame,
             settings_came(h2);
         break;
     case NGHTTP2_GOAWAY:
-        goaway_came(h2);
+        goaway_came(h2, &frame->goaway);
         break;
     default:
         break;
@@ -209,10 +261,41 @@ static int stream_closed(nghttp2_session *session, int32_t id, uint32_t error,
     struct h2_stream *stream = stream_of(user, id);
 
     (void)session;
-    if (stream) {
-        detach(stream);
-        stream->events->closed(stream, error);
-    }
+    if (stream)
+        end_stream(stream, error, NULL);
+    return 0;
+}
+
+/* nghttp2's GOAWAY names the rule that the peer broke. */
+static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
+                      void *user)
+{
+    struct h2 *h2 = user;
+    const nghttp2_goaway *goaway = &frame->goaway;
+
+    (void)session;
+    if (frame->hd.type == NGHTTP2_GOAWAY && goaway->error_code)
+        set_why(h2, "%s: %s%s%.*s",
+                h2->ready ? "it broke the rules of HTTP/2" : "not HTTP/2",
+                nghttp2_http2_strerror(goaway->error_code),
+                goaway->opaque_data_len ? ", " : "",
+                (int)goaway->opaque_data_len,
+                (const char *)goaway->opaque_data);
+    return 0;
+}
+
+/* A request that never left. Where the peer takes no more, nghttp2 ends it with
+ * REFUSED_STREAM: it may be sent elsewhere. */
+static int frame_not_sent(nghttp2_session *session, const nghttp2_frame *frame,
+                          int error, void *user)
+{
+    struct h2_stream *stream = stream_of(user, frame->hd.stream_id);
+
+    (void)session;
+    if (stream && frame->hd.type == NGHTTP2_HEADERS &&
+        error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
+        end_stream(stream, NGHTTP2_INTERNAL_ERROR,
+                   "the headers are too large to be sent");
     return 0;
 }
 
@@ -235,13 +318,14 @@ static void fill(struct conn *conn)
            (size = nghttp2_session_mem_send(h2->session, &data)) > 0)
         conn_write(conn, data, (size_t)size);
     if (size < 0) {
-        set_why(h2, nghttp2_strerror((int)size));
+        set_why(h2, "%s", nghttp2_strerror((int)size));
         conn_close(conn);
     } else if (!nghttp2_session_want_read(h2->session) &&
                !nghttp2_session_want_write(h2->session)) {
-        set_why(h2, h2->ready ? "it broke the rules of HTTP/2"
-                              : "it does not speak HTTP/2");
         conn_close_after_write(conn);
+    } else if (h2->used_up) {
+        set_why(h2, "its stream ids are used up");
+        go_away(h2);
     }
 }
 
@@ -250,17 +334,29 @@ static void drained(struct conn *conn)
     conn_flush_later(conn);
 }
 
+/* The most likely wrong guess about what listens there. */
+static void check_protocol(struct h2 *h2, const uint8_t *data, size_t size)
+{
+    const uint8_t *end = memchr(data, '\r', size);
+
+    if (end && end - data > 5 && memcmp(data, "HTTP/", 5) == 0)
+        set_why(h2, "not HTTP/2: it answered \"%.*s\"", (int)(end - data),
+                (const char *)data);
+}
+
 static void bytes_came(struct conn *conn, const uint8_t *data, size_t size)
 {
     struct h2 *h2 = container_of(conn, struct h2, conn);
-    ssize_t used = nghttp2_session_mem_recv(h2->session, data, size);
+    ssize_t used;
 
+    if (!h2->ready)
+        check_protocol(h2, data, size);
+    used = nghttp2_session_mem_recv(h2->session, data, size);
     conn_flush_later(conn); /* answers, and the GOAWAY for an error */
     if (used >= 0)
         return;
-    snprintf(h2->why, sizeof h2->why, "%s%s",
-             h2->ready ? "" : "it does not speak HTTP/2: ",
-             nghttp2_strerror((int)used));
+    set_why(h2, "it broke the rules of HTTP/2: %s",
+            nghttp2_strerror((int)used));
     conn_close(conn);
 }
 
@@ -275,13 +371,14 @@ static void conn_closed(struct conn *conn, int status)
     struct h2_stream *stream;
 
     loop_timer_stop(conn->loop, &h2->timer);
-    set_why(h2, status == UV_EOF ? "the peer closed the connection"
-                : status         ? uv_strerror(status)
-                                 : "the connection was closed");
+    set_why(h2, "%s",
+            status == UV_EOF ? "the peer closed the connection"
+            : status         ? uv_strerror(status)
+                             : "the connection was closed");
     h2->going_away = true;
     while ((stream = LIST_FIRST(&h2->streams))) {
-        detach(stream);
-        stream->events->closed(stream, NGHTTP2_CANCEL);
+        forget(stream);
+        stream->events->closed(stream, H2_LOST, h2->why);
     }
     free_session(h2);
     h2->events->closed(h2, status, h2->why);
@@ -292,8 +389,7 @@ static void time_over(struct loop_timer *timer)
     struct h2 *h2 = container_of(timer, struct h2, timer);
 
     if (!h2->ready)
-        snprintf(h2->why, sizeof h2->why,
-                 "timeout: no answer in HTTP/2 within %u ms", h2->timeout);
+        set_why(h2, "timeout: no HTTP/2 SETTINGS within %u ms", h2->timeout);
     conn_close(&h2->conn);
 }
 
@@ -319,6 +415,9 @@ static int make_callbacks(nghttp2_session_callbacks **ret)
                                                               data_came);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
                                                            stream_closed);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks,
+                                                             frame_not_sent);
     *ret = callbacks;
     return 0;
 }
@@ -337,7 +436,9 @@ static int announce(nghttp2_session *session)
                                                  CONNECTION_WINDOW);
 }
 
-/* Windows are given back by hand: a slow receiver stops its sender. */
+/* Windows are given back by hand: a slow receiver stops its sender. Of what
+ * makes us answer (PING, SETTINGS) nghttp2 itself takes no more than 1000
+ * unanswered. */
 static int make_session(struct h2 *h2)
 {
     nghttp2_session_callbacks *callbacks;
@@ -387,6 +488,16 @@ int h2_connect_unix(struct h2 *h2, struct loop *loop, const char *path,
 
 /* ---- for users of streams ------------------------------------------------ */
 
+/* A stream that nghttp2 has an id for. */
+static void attach(struct h2 *h2, struct h2_stream *stream, int32_t id,
+                   const struct h2_stream_events *events)
+{
+    *stream = (struct h2_stream){.h2 = h2, .id = id, .events = events};
+    LIST_INSERT_HEAD(&h2->streams, stream, link);
+    h2->stream_count++;
+    conn_flush_later(&h2->conn);
+}
+
 int h2_request(struct h2 *h2, struct h2_stream *stream,
                const struct h2_headers *headers, bool body,
                const struct h2_stream_events *events)
@@ -396,6 +507,7 @@ int h2_request(struct h2 *h2, struct h2_stream *stream,
     int32_t id;
 
     if (h2->going_away || h2->conn.closing ||
+        h2->stream_count == H2_STREAMS_LIMIT ||
         headers->count > HEADER_COUNT_LIMIT)
         return -1;
     for (size_t i = 0; i < headers->count; i++) {
@@ -405,25 +517,30 @@ int h2_request(struct h2 *h2, struct h2_stream *stream,
                                  (uint8_t *)item->value.data, item->name.size,
                                  item->value.size, item->flags};
     }
-    *stream = (struct h2_stream){.h2 = h2, .events = events};
     id = nghttp2_submit_request(h2->session, NULL, fields, headers->count,
                                 body ? &provider : NULL, stream);
+    if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) {
+        h2->used_up = true;
+        conn_flush_later(&h2->conn); /* says so, but not from within */
+    }
     if (id < 0)
         return -1;
-    stream->id = id;
-    LIST_INSERT_HEAD(&h2->streams, stream, link);
-    conn_flush_later(&h2->conn);
+    attach(h2, stream, id, events);
     return 0;
 }
 
 void h2_resume(struct h2_stream *stream)
 {
+    if (!stream->id)
+        return;
     nghttp2_session_resume_data(stream->h2->session, stream->id);
     conn_flush_later(&stream->h2->conn);
 }
 
 void h2_consumed(struct h2_stream *stream, size_t size)
 {
+    if (!stream->id)
+        return;
     if (size > stream->unconsumed)
         size = stream->unconsumed;
     stream->unconsumed -= size;
@@ -433,12 +550,12 @@ void h2_consumed(struct h2_stream *stream, size_t size)
 
 void h2_reset(struct h2_stream *stream, uint32_t error)
 {
-    struct h2 *h2 = stream->h2;
+    int32_t id = stream->id;
 
+    if (!id)
+        return;
     detach(stream);
-    nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id,
-                              error);
-    conn_flush_later(&h2->conn);
+    reset(stream->h2, id, error);
 }
 
 void h2_close(struct h2 *h2)

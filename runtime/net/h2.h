@@ -42,15 +42,23 @@ struct h2_stream_events {
     size_t (*produce)(struct h2_stream *stream, uint8_t *into, size_t size,
                       bool *end);
     /* The end of the stream, exactly once; `error` is an HTTP/2 error code, 0
-     * where both sides were done. The stream's memory may go. Not called after
-     * h2_reset(). */
-    void (*closed)(struct h2_stream *stream, uint32_t error);
+     * where both sides were done, or H2_LOST. `why` is a text for people where
+     * there is more to say, else NULL. The stream's memory may go. Not called
+     * after h2_reset(). */
+    void (*closed)(struct h2_stream *stream, uint32_t error, const char *why);
 };
 
-/* Embedded in what it belongs to. */
+/* The connection ended before the stream: no code of HTTP/2's. */
+#define H2_LOST UINT32_MAX
+
+/* Streams of one connection, with those that wait for the peer's consent. */
+#define H2_STREAMS_LIMIT 8192u
+
+/* Embedded in what it belongs to. The functions for streams leave one alone
+ * that has ended, or never began. */
 struct h2_stream {
     struct h2 *h2;
-    int32_t id;
+    int32_t id; /* 0: not open */
     const struct h2_stream_events *events;
     size_t unconsumed; /* from here on: the h2's */
     bool answered;     /* headers have come: the next are trailers */
@@ -73,11 +81,13 @@ struct h2 {
     nghttp2_session *session;
     struct h2_header_block *block; /* that comes in */
     LIST_HEAD(, h2_stream) streams;
+    unsigned stream_count;
     struct loop_timer timer; /* of the handshake, and of closing */
     unsigned timeout;
     char why[160];
     bool ready;
     bool going_away;
+    bool used_up; /* its stream ids: going_away() is due */
 };
 
 /* Connects as a client to a Unix socket: ready() or closed() follows, within
@@ -101,7 +111,8 @@ void h2_consumed(struct h2_stream *stream, size_t size);
 /* Ends a stream with RST_STREAM; no event follows, its memory may go. */
 void h2_reset(struct h2_stream *stream, uint32_t error);
 
-/* GOAWAY, then closed(). At once, streams end with CANCEL. */
+/* GOAWAY, then closed(), not from within and within a second; streams that are
+ * open end with it. */
 void h2_close(struct h2 *h2);
 
 #endif

@@ -25,12 +25,15 @@ struct peer_stream {
     struct buffer body;
     struct buffer answer; /* of the script: what is sent as the body */
     size_t sent;
+    size_t piece;            /* most bytes of a frame; 0: no limit */
     bool answer_open;        /* the script adds to it */
     const char *trailers[8]; /* name, value, ..., NULL; or none: plain end */
     bool has_trailers;
+    LIST_ENTRY(peer_stream) link;
 };
 
 struct peer {
+    void *data; /* the script's */
     struct loop *loop;
     struct conn conn;
     uv_pipe_t listener;
@@ -38,25 +41,16 @@ struct peer {
     bool connected;
     unsigned connections;
     bool mute;       /* accepts, and says nothing */
-    const char *raw; /* says this instead of HTTP/2 */
+    const void *raw; /* says this instead of HTTP/2 */
+    size_t raw_size;
+    uint32_t max_streams; /* at once; 0: no limit */
+    LIST_HEAD(, peer_stream) streams;
     void (*began)(struct peer_stream *stream);
     void (*ended)(struct peer_stream *stream);
     unsigned resets; /* RST_STREAM that came */
 };
 
 /* ---- for scripts --------------------------------------------------------- */
-
-static inline void peer_head(struct peer_stream *stream, const char *status,
-                             const char *type)
-{
-    nghttp2_nv nv[] = {
-        {(uint8_t *)":status", (uint8_t *)status, 7, strlen(status), 0},
-        {(uint8_t *)"content-type", (uint8_t *)type, 12, strlen(type), 0}};
-
-    nghttp2_submit_headers(stream->peer->session, 0, stream->id, NULL, nv,
-                           *type ? 2 : 1, NULL);
-    conn_flush_later(&stream->peer->conn);
-}
 
 static inline size_t peer_nv(nghttp2_nv *nv, const char *const *pairs)
 {
@@ -67,6 +61,24 @@ static inline size_t peer_nv(nghttp2_nv *nv, const char *const *pairs)
             (uint8_t *)pairs[2 * count], (uint8_t *)pairs[2 * count + 1],
             strlen(pairs[2 * count]), strlen(pairs[2 * count + 1]), 0};
     return count;
+}
+
+/* A block of headers: name, value, ..., NULL. */
+static inline void peer_headers(struct peer_stream *stream,
+                                const char *const *pairs, bool end)
+{
+    nghttp2_nv nv[16];
+
+    nghttp2_submit_headers(stream->peer->session,
+                           end ? NGHTTP2_FLAG_END_STREAM : 0, stream->id, NULL,
+                           nv, peer_nv(nv, pairs), NULL);
+    conn_flush_later(&stream->peer->conn);
+}
+
+static inline void peer_reset(struct peer_stream *stream, uint32_t error)
+{
+    nghttp2_submit_rst_stream(stream->peer->session, 0, stream->id, error);
+    conn_flush_later(&stream->peer->conn);
 }
 
 static inline ssize_t peer_produce(nghttp2_session *session, int32_t id,
@@ -80,6 +92,8 @@ static inline ssize_t peer_produce(nghttp2_session *session, int32_t id,
     (void)user;
     if (!left && stream->answer_open)
         return NGHTTP2_ERR_DEFERRED;
+    if (stream->piece && left > stream->piece)
+        left = stream->piece;
     if (left > size)
         left = size;
     if (left)
@@ -150,6 +164,7 @@ static inline int peer_begin(nghttp2_session *session,
     stream->id = frame->hd.stream_id;
     buffer_init(&stream->body, 1u << 30);
     buffer_init(&stream->answer, 1u << 30);
+    LIST_INSERT_HEAD(&stream->peer->streams, stream, link);
     nghttp2_session_set_stream_user_data(session, stream->id, stream);
     return 0;
 }
@@ -204,6 +219,14 @@ static inline int peer_data(nghttp2_session *session, uint8_t flags, int32_t id,
     return 0;
 }
 
+static inline void peer_free_stream(struct peer_stream *stream)
+{
+    LIST_REMOVE(stream, link);
+    buffer_done(&stream->body);
+    buffer_done(&stream->answer);
+    free(stream);
+}
+
 static inline int peer_stream_closed(nghttp2_session *session, int32_t id,
                                      uint32_t error, void *user)
 {
@@ -211,11 +234,8 @@ static inline int peer_stream_closed(nghttp2_session *session, int32_t id,
 
     (void)error;
     (void)user;
-    if (stream) {
-        buffer_done(&stream->body);
-        buffer_done(&stream->answer);
-        free(stream);
-    }
+    if (stream)
+        peer_free_stream(stream);
     return 0;
 }
 
@@ -244,14 +264,14 @@ static inline void peer_fill(struct conn *conn)
         conn_write(conn, data, (size_t)size);
 }
 
-/* Streams that are open die with the session: their memory goes first. */
+/* nghttp2 does not tell of streams that are open when a session goes. */
 static inline void peer_closed(struct conn *conn, int status)
 {
     struct peer *peer = container_of(conn, struct peer, conn);
 
     (void)status;
-    for (int32_t id = 1; id < 4000; id += 2)
-        peer_stream_closed(peer->session, id, 0, peer);
+    while (!LIST_EMPTY(&peer->streams))
+        peer_free_stream(LIST_FIRST(&peer->streams));
     nghttp2_session_del(peer->session);
     peer->connected = false;
 }
@@ -263,6 +283,8 @@ static inline void peer_accept(uv_stream_t *listener, int status)
                                               .drained = conn_flush_later,
                                               .closed = peer_closed};
     struct peer *peer = listener->data;
+    const nghttp2_settings_entry limit = {
+        NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, peer->max_streams};
     nghttp2_session_callbacks *callbacks;
 
     (void)status;
@@ -278,18 +300,20 @@ static inline void peer_accept(uv_stream_t *listener, int status)
     nghttp2_session_server_new(&peer->session, callbacks, peer);
     nghttp2_session_callbacks_del(callbacks);
     if (!peer->mute && !peer->raw)
-        nghttp2_submit_settings(peer->session, 0, NULL, 0);
+        nghttp2_submit_settings(peer->session, 0, &limit,
+                                peer->max_streams ? 1 : 0);
     conn_accept(&peer->conn, peer->loop, listener, &events);
     peer->connected = true;
     peer->connections++;
     if (peer->raw)
-        conn_write(&peer->conn, peer->raw, strlen(peer->raw));
+        conn_write(&peer->conn, peer->raw, peer->raw_size);
 }
 
 static inline void peer_listen(struct peer *peer, struct loop *loop,
                                const char *path)
 {
     peer->loop = loop;
+    LIST_INIT(&peer->streams);
     uv_pipe_init(&loop->uv, &peer->listener, 0);
     peer->listener.data = peer;
     uv_pipe_bind(&peer->listener, path);

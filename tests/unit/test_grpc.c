@@ -1,568 +1,367 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC calls against a scripted server: answers of every shape, faults, limits,
- * flow control both ways. */
-#include "net/grpc.h"
+/* gRPC calls: what is sent, and what is made of answers of every shape. */
+#include "grpc_fixture.h"
 
-#include "dapr/proto/components/v1/bindings.pb-c.h"
+/* What the server answers, and what the call must make of it. */
+static const struct answer {
+    const char *head[9]; /* name, value, ..., NULL; empty: no headers */
+    bool head_ends;      /* trailers alone */
+    const char *body;
+    size_t size;
+    const char *trailers[7]; /* likewise; empty: a plain end */
+    bool resets;
+    uint32_t reset; /* after all that */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "unit/h2_peer.h"
-
-#define PATIENCE 10000 /* ms for a whole test */
-
-struct fixture {
-    struct loop loop;
-    struct peer peer;
-    struct h2 h2;
-    char path[64];
-    struct loop_timer patience;
-    bool late;
-    bool ready;
-    bool closed;
-    bool going_away;
-    char why[160];
-};
-
-/* A call and what became of it. */
-struct outcome {
-    struct fixture *fixture;
-    struct grpc_call *call;
-    struct buffer received; /* each message in < > */
-    unsigned messages;
-    size_t bytes;
-    bool hold;   /* messages are not consumed */
-    bool cancel; /* in message() */
-    bool ended;
+    bool stream;
     int code;
-    char text[256];
-    char trailer[64];
+    const char *text;
+    const char *received;
+} answers[] = {
+#define GRPC_HEAD                                                              \
+    {                                                                          \
+        ":status", "200", "content-type", "application/grpc"                   \
+    }
+#define BODY(bytes) .body = (bytes), .size = sizeof(bytes) - 1
+#define STATUS(value)                                                          \
+    {                                                                          \
+        "grpc-status", value                                                   \
+    }
+    /* What a server of gRPC says. */
+    {GRPC_HEAD, BODY("\0\0\0\0\2hi"), STATUS("0"), .received = "<hi>"},
+    {GRPC_HEAD, BODY("\0\0\0\0\0"), STATUS("0"), .received = "<>"},
+    {GRPC_HEAD, BODY("\0\0\0\0\1a\0\0\0\0\0\0\0\0\0\2bc\0\0\0\0\0"),
+     STATUS("0"), .stream = true, .received = "<a><><bc><>"},
+    {GRPC_HEAD, .trailers = STATUS("0"), .stream = true},
+    {{":status", "200", "content-type", "application/grpc+proto"},
+     BODY("\0\0\0\0\0"),
+     STATUS("0"),
+     .received = "<>"},
+    {{":status", "200", "content-type", "Application/GRPC;a=b"},
+     BODY("\0\0\0\0\0"),
+     STATUS("0"),
+     .received = "<>"},
+
+    /* Errors. */
+    {GRPC_HEAD, .trailers = {"grpc-status", "9", "grpc-message", "not%20yet"},
+     .code = 9, .text = "not yet"},
+    {GRPC_HEAD, BODY("\0\0\0\0\2hi"), STATUS("3"), .code = 3,
+     .received = "<hi>"},
+    {{":status", "200", "content-type", "application/grpc", "grpc-status", "5",
+      "grpc-message", "no %22row%22%0A%FF%zz%4"},
+     .head_ends = true,
+     .code = 5,
+     .text = "no \"row\"\n\xef\xbf\xbd%zz%4"},
+    {GRPC_HEAD, .trailers = STATUS("99"), .code = 99},
+
+    /* Who is no server of gRPC. */
+    {{":status", "503", "content-type", "text/html"},
+     BODY("busy"),
+     .code = DAPR_UNAVAILABLE,
+     .text = "unexpected HTTP status code received from server: 503 (Service "
+             "Unavailable); transport: received unexpected content-type "
+             "\"text/html\""},
+    {{":status", "404", "content-type", "application/grpc", "grpc-status", "0"},
+     .head_ends = true,
+     .code = DAPR_UNIMPLEMENTED,
+     .text = "unexpected HTTP status code received from server: 404 (Not "
+             "Found)"},
+    {{":status", "299"},
+     .head_ends = true,
+     .code = DAPR_UNKNOWN,
+     .text = "unexpected HTTP status code received from server: 299 (); "
+             "malformed header: missing HTTP content-type"},
+    {{":status", "200", "content-type", "application/grpcish"},
+     .head_ends = true,
+     .code = DAPR_UNKNOWN,
+     .text = "transport: received unexpected content-type "
+             "\"application/grpcish\""},
+    {{":status", "200"},
+     BODY("\0\0\0\0\0"),
+     STATUS("0"),
+     .code = DAPR_UNKNOWN,
+     .text = "malformed header: missing HTTP content-type"},
+
+    /* Who breaks its rules. */
+    {GRPC_HEAD, .trailers = STATUS("x9"), .code = DAPR_UNKNOWN,
+     .text = "transport: malformed grpc-status: strconv.ParseInt: parsing "
+             "\"x9\": invalid syntax"},
+    {GRPC_HEAD, .trailers = STATUS("-1"), .code = DAPR_UNKNOWN,
+     .text = "transport: malformed grpc-status: strconv.ParseInt: parsing "
+             "\"-1\": invalid syntax"},
+    {GRPC_HEAD, .trailers = {"x-other", "1"}, .code = DAPR_UNKNOWN,
+     .text = "the server ended the call without a grpc-status"},
+    {GRPC_HEAD, BODY("\0\0\0\0\2hi"), .code = DAPR_INTERNAL,
+     .text = "server closed the stream without sending trailers",
+     .received = "<hi>"},
+    {GRPC_HEAD, .head_ends = true, .code = DAPR_UNKNOWN,
+     .text = "the server ended the call without a grpc-status"},
+    {GRPC_HEAD, .trailers = STATUS("0"), .code = DAPR_INTERNAL,
+     .text = "cardinality violation: received no response message from "
+             "non-server-streaming RPC"},
+    {GRPC_HEAD, BODY("\0\0\0\0\1a\0\0\0\0\1b"), STATUS("0"),
+     .code = DAPR_INTERNAL,
+     .text = "cardinality violation: expected <EOF> for non server-streaming "
+             "RPCs, but received another message",
+     .received = "<a>"},
+    {GRPC_HEAD, BODY("\0\0\0\0\2h"), STATUS("0"), .code = DAPR_INTERNAL,
+     .text = "unexpected EOF"},
+    {GRPC_HEAD, BODY("\0\0\0"), STATUS("0"), .stream = true,
+     .code = DAPR_INTERNAL, .text = "unexpected EOF"},
+    {GRPC_HEAD, BODY("\1\0\0\0\1x"), STATUS("0"), .code = DAPR_INTERNAL,
+     .text = "grpc: compressed flag set with identity or empty encoding"},
+    {GRPC_HEAD, BODY("\0\x7f\xff\xff\xff"), STATUS("0"),
+     .code = DAPR_RESOURCE_EXHAUSTED,
+     .text = "grpc: received message larger than max (2147483647 vs. "
+             "4194304)"},
+
+    /* RST_STREAM. */
+    {.resets = true,
+     .reset = NGHTTP2_REFUSED_STREAM,
+     .code = DAPR_UNAVAILABLE,
+     .text = "stream terminated by RST_STREAM with error code: REFUSED_STREAM"},
+    {GRPC_HEAD, .resets = true, .reset = NGHTTP2_CANCEL, .code = DAPR_CANCELLED,
+     .text = "stream terminated by RST_STREAM with error code: CANCEL"},
+    {GRPC_HEAD, .resets = true, .reset = NGHTTP2_ENHANCE_YOUR_CALM,
+     .code = DAPR_RESOURCE_EXHAUSTED,
+     .text = "stream terminated by RST_STREAM with error code: "
+             "ENHANCE_YOUR_CALM"},
+    {GRPC_HEAD, .resets = true, .reset = NGHTTP2_INADEQUATE_SECURITY,
+     .code = DAPR_PERMISSION_DENIED,
+     .text = "stream terminated by RST_STREAM with error code: "
+             "INADEQUATE_SECURITY"},
+    {GRPC_HEAD, .resets = true, .reset = NGHTTP2_NO_ERROR,
+     .code = DAPR_INTERNAL,
+     .text = "server closed the stream without sending trailers"},
+    /* A grpc-status that is not in the last headers says nothing. */
+    {{":status", "200", "content-type", "application/grpc", "grpc-status", "0"},
+     .resets = true,
+     .reset = NGHTTP2_INTERNAL_ERROR,
+     .code = DAPR_INTERNAL,
+     .text = "stream terminated by RST_STREAM with error code: "
+             "INTERNAL_ERROR"},
 };
+#undef GRPC_HEAD
+#undef BODY
+#undef STATUS
 
-static void message_came(struct grpc_call *call, struct dapr_bytes message)
+static size_t piece; /* of the body in a frame; 0: all of it */
+
+static void answer(struct peer_stream *stream)
 {
-    struct outcome *outcome = grpc_owner(call);
+    const struct answer *answer = &answers[atoi(stream->path + 1)];
 
-    outcome->messages++;
-    outcome->bytes += message.size;
-    if (message.size < 1000) {
-        buffer_char(&outcome->received, '<');
-        buffer_append(&outcome->received, message.data, message.size);
-        buffer_char(&outcome->received, '>');
-    }
-    if (outcome->cancel) {
-        grpc_cancel(call);
-        loop_stop(&outcome->fixture->loop);
-    } else if (!outcome->hold) {
-        grpc_consumed(call, message.size);
-    }
-}
-
-static void call_ended(struct grpc_call *call, const struct grpc_status *status,
-                       struct dapr_metadata trailers)
-{
-    struct outcome *outcome = grpc_owner(call);
-    const char *trailer = pairs_find(trailers, "x-trailer");
-
-    outcome->ended = true;
-    outcome->code = status->code;
-    snprintf(outcome->text, sizeof outcome->text, "%s", status->message);
-    snprintf(outcome->trailer, sizeof outcome->trailer, "%s",
-             trailer ? trailer : "");
-    loop_stop(&outcome->fixture->loop);
-}
-
-static const struct grpc_events call_events = {.message = message_came,
-                                               .end = call_ended};
-
-static void h2_ready(struct h2 *h2)
-{
-    struct fixture *fixture = container_of(h2, struct fixture, h2);
-
-    fixture->ready = true;
-    loop_stop(&fixture->loop);
-}
-
-static void h2_going(struct h2 *h2)
-{
-    struct fixture *fixture = container_of(h2, struct fixture, h2);
-
-    fixture->going_away = true;
-    loop_stop(&fixture->loop);
-}
-
-static void h2_gone(struct h2 *h2, int status, const char *why)
-{
-    struct fixture *fixture = container_of(h2, struct fixture, h2);
-
-    (void)status;
-    fixture->closed = true;
-    snprintf(fixture->why, sizeof fixture->why, "%s", why);
-    loop_stop(&fixture->loop);
-}
-
-static const struct h2_events h2_events = {
-    .ready = h2_ready, .going_away = h2_going, .closed = h2_gone};
-
-static void too_late(struct loop_timer *timer)
-{
-    struct fixture *fixture = container_of(timer, struct fixture, patience);
-
-    fixture->late = true;
-    loop_stop(&fixture->loop);
-}
-
-#define run_until(fixture, condition)                                          \
-    do {                                                                       \
-        while (!(condition) && !(fixture)->late)                               \
-            loop_run(&(fixture)->loop);                                        \
-        assert_true(condition);                                                \
-    } while (0)
-
-/* ---- what the server does, by path --------------------------------------- */
-
-static void begin_script(struct peer_stream *stream)
-{
-    if (strcmp(stream->path, "/trailers-only") == 0) {
-        nghttp2_nv nv[8];
-        const char *const pairs[] = {":status",
-                                     "200",
-                                     "content-type",
-                                     "application/grpc",
-                                     "grpc-status",
-                                     "5",
-                                     "grpc-message",
-                                     "no %22row%22%0A%FF",
-                                     "x-trailer",
-                                     "t",
-                                     NULL};
-
-        nghttp2_submit_headers(stream->peer->session, NGHTTP2_FLAG_END_STREAM,
-                               stream->id, NULL, nv, peer_nv(nv, pairs), NULL);
-    } else if (strcmp(stream->path, "/refused") == 0) {
-        nghttp2_submit_rst_stream(stream->peer->session, 0, stream->id,
-                                  NGHTTP2_REFUSED_STREAM);
-    } else if (strcmp(stream->path, "/calm") == 0) {
-        nghttp2_submit_rst_stream(stream->peer->session, 0, stream->id,
-                                  NGHTTP2_ENHANCE_YOUR_CALM);
-    } else if (strcmp(stream->path, "/going") == 0) {
-        nghttp2_submit_goaway(stream->peer->session, 0, stream->id, 0, NULL, 0);
-        conn_flush_later(&stream->peer->conn);
-    } else if (strcmp(stream->path, "/break") == 0) {
-        conn_close(&stream->peer->conn);
+    if (answer->head[0])
+        peer_headers(stream, answer->head, answer->head_ends);
+    if (answer->resets) {
+        peer_reset(stream, answer->reset);
+    } else if (!answer->head_ends) {
+        buffer_append(&stream->answer, answer->body, answer->size);
+        stream->piece = piece;
+        stream->has_trailers = answer->trailers[0] != NULL;
+        memcpy(stream->trailers, answer->trailers, sizeof answer->trailers);
+        peer_body(stream);
     }
 }
 
-static const char big[3 << 20];
-
-static void end_script(struct peer_stream *stream)
+static void try_answers(struct fixture *fixture)
 {
-    const char *path = stream->path;
-    const char *status = strcmp(path, "/http-503") == 0 ? "503" : "200";
+    struct outcome outcome;
+    char path[16];
 
-    if (strcmp(path, "/never") == 0)
-        return;
-    peer_head(stream, status,
-              strcmp(path, "/http-503") == 0 || strcmp(path, "/html") == 0
-                  ? "text/html"
-                  : "application/grpc");
-    if ((strcmp(path, "/echo") == 0 || strcmp(path, "/going") == 0) &&
-        stream->body.size)
-        buffer_append(&stream->answer, stream->body.data, stream->body.size);
-    if (strcmp(path, "/two") == 0) {
-        peer_message(stream, "a", 1);
-        peer_message(stream, "b", 1);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        const struct answer *expected = &answers[i];
+
+        snprintf(path, sizeof path, "/%zu", i);
+        outcome = call_path(fixture, path, expected->stream);
+        assert_string_equal(outcome.text, expected->text ? expected->text : "");
+        assert_int_equal(outcome.code, expected->code);
+        assert_string_equal(outcome.received,
+                            expected->received ? expected->received : "");
+        assert_int_equal(outcome.ended, 1);
     }
-    if (strcmp(path, "/empties") == 0) {
-        peer_message(stream, "", 0);
-        peer_message(stream, "x", 1);
-        peer_message(stream, "", 0);
-    }
-    if (strcmp(path, "/compressed") == 0)
-        buffer_append(&stream->answer, "\1\0\0\0\1x", 6);
-    if (strcmp(path, "/huge") == 0)
-        buffer_append(&stream->answer, "\0\x7f\xff\xff\xff", 5);
-    if (strcmp(path, "/big") == 0)
-        peer_message(stream, big, sizeof big);
-    if (strcmp(path, "/flood") == 0)
-        for (int i = 0; i < 64; i++)
-            peer_message(stream, big, 100000);
-    if (strcmp(path, "/error") == 0)
-        peer_status(stream, "9", "not%20yet");
-    else if (strcmp(path, "/bad-status") == 0)
-        peer_status(stream, "x9", NULL);
-    else if (strcmp(path, "/no-trailers") != 0)
-        peer_status(stream, "0", NULL);
-    peer_body(stream);
+    assert_false(fixture->closed);
 }
-
-/* ---- fixture ------------------------------------------------------------- */
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-
-    snprintf(fixture->path, sizeof fixture->path, "/tmp/test-grpc-%d",
-             (int)getpid());
-    unlink(fixture->path);
-    loop_init(&fixture->loop);
-    fixture->patience.fire = too_late;
-    loop_timer_start(&fixture->loop, &fixture->patience, PATIENCE);
-    fixture->peer.began = begin_script;
-    fixture->peer.ended = end_script;
-    peer_listen(&fixture->peer, &fixture->loop, fixture->path);
-    *state = fixture;
-    return 0;
-}
-
-static void do_connect(struct fixture *fixture, uint64_t timeout)
-{
-    assert_int_equal(h2_connect_unix(&fixture->h2, &fixture->loop,
-                                     fixture->path, timeout, &h2_events),
-                     0);
-}
-
-static int setup_connected(void **state)
-{
-    struct fixture *fixture;
-
-    setup(state);
-    fixture = *state;
-    do_connect(fixture, 2000);
-    run_until(fixture, fixture->ready);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-
-    if (fixture->ready && !fixture->closed) {
-        h2_close(&fixture->h2);
-        run_until(fixture, fixture->closed);
-    }
-    peer_stop(&fixture->peer);
-    loop_timer_stop(&fixture->loop, &fixture->patience);
-    loop_done(&fixture->loop);
-    unlink(fixture->path);
-    free(fixture);
-    return 0;
-}
-
-static void start(struct fixture *fixture, struct outcome *outcome,
-                  const char *path, bool stream, uint64_t timeout)
-{
-    const struct grpc_options options = {.path = path,
-                                         .timeout = timeout,
-                                         .stream = stream,
-                                         .events = &call_events,
-                                         .owner = outcome};
-
-    *outcome = (struct outcome){.fixture = fixture};
-    buffer_init(&outcome->received, 1 << 20);
-    outcome->call = grpc_start(&fixture->h2, &options);
-    assert_non_null(outcome->call);
-}
-
-static void send_text(struct outcome *outcome, const char *text, bool last)
-{
-    Components__InvokeRequest request = COMPONENTS__INVOKE_REQUEST__INIT;
-
-    request.operation = (char *)text;
-    assert_int_equal(grpc_send(outcome->call, &request.base, last), 0);
-}
-
-static void call_path(struct fixture *fixture, struct outcome *outcome,
-                      const char *path, bool stream)
-{
-    start(fixture, outcome, path, stream, 0);
-    send_text(outcome, "op", true);
-    assert_false(outcome->ended);
-    run_until(fixture, outcome->ended);
-}
-
-/* ---- tests --------------------------------------------------------------- */
 
 static void every_answer_has_its_status(void **state)
 {
-    static const struct {
-        const char *path;
-        bool stream;
-        int code;
-        const char *text;
-        const char *received;
-    } table[] = {
-        {"/echo", false, 0, "", "<\x1a\x02op>"},
-        {"/trailers-only", false, 5, "no \"row\"\n\xef\xbf\xbd", ""},
-        {"/error", false, 9, "not yet", ""},
-        {"/bad-status", false, 2, "malformed grpc-status: \"x9\"", ""},
-        {"/no-trailers", false, 13,
-         "server closed the stream without sending trailers", ""},
-        {"/http-503", false, 14,
-         "unexpected HTTP status code received from server: 503, and no "
-         "content-type of gRPC",
-         ""},
-        {"/html", false, 2,
-         "unexpected HTTP status code received from server: 200, and no "
-         "content-type of gRPC",
-         ""},
-        {"/refused", false, 14,
-         "stream terminated by RST_STREAM with error code: REFUSED_STREAM", ""},
-        {"/calm", false, 8,
-         "stream terminated by RST_STREAM with error code: ENHANCE_YOUR_CALM",
-         ""},
-        {"/two", false, 13,
-         "cardinality violation: expected <EOF> for non server-streaming RPCs, "
-         "but received another message",
-         "<a>"},
-        {"/two", true, 0, "", "<a><b>"},
-        {"/empties", true, 0, "", "<><x><>"},
-        {"/none", false, 13,
-         "cardinality violation: received no response message from "
-         "non-server-streaming RPC",
-         ""},
-        {"/none", true, 0, "", ""},
-        {"/compressed", false, 13,
-         "grpc: compressed flag set with identity or empty encoding", ""},
-        {"/huge", false, 8,
-         "grpc: received message larger than max (2147483647 vs. 4194304)", ""},
-    };
+    struct fixture *fixture = *state;
+
+    fixture->peer.ended = answer;
+    connect_to_peer(fixture);
+    piece = 0;
+    try_answers(fixture);
+}
+
+static void however_it_is_cut_to_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->peer.ended = answer;
+    connect_to_peer(fixture);
+    piece = 1;
+    try_answers(fixture);
+}
+
+/* Our side is still open then, and must not keep the call alive. */
+static void and_where_the_server_does_not_wait_for_the_request(void **state)
+{
     struct fixture *fixture = *state;
     struct outcome outcome;
+    char path[16];
 
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        call_path(fixture, &outcome, table[i].path, table[i].stream);
-        assert_string_equal(outcome.text, table[i].text);
-        assert_int_equal(outcome.code, table[i].code);
-        assert_string_equal(buffer_string(&outcome.received),
-                            table[i].received);
-        buffer_done(&outcome.received);
+    fixture->peer.began = answer;
+    connect_to_peer(fixture);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        outcome = (struct outcome){0};
+        snprintf(path, sizeof path, "/%zu", i);
+        start_call(
+            fixture, &outcome,
+            (struct grpc_options){.path = path, .stream = answers[i].stream});
+        run_until(fixture, outcome.ended);
+        assert_int_equal(outcome.code, answers[i].code);
     }
 }
 
-static void trailers_are_metadata(void **state)
-{
-    struct outcome outcome;
+/* ---- metadata ------------------------------------------------------------ */
 
-    call_path(*state, &outcome, "/trailers-only", false);
-    assert_string_equal(outcome.trailer, "t");
-    buffer_done(&outcome.received);
+static void answer_with_metadata(struct peer_stream *stream)
+{
+    static const char *const head[] = {
+        ":status",          "200",       "content-type",
+        "application/grpc", "x-initial", "1",
+        "x-initial",        "2",         NULL};
+
+    peer_headers(stream, head, false);
+    stream->has_trailers = true;
+    stream->trailers[0] = "grpc-status";
+    stream->trailers[1] = "7";
+    stream->trailers[2] = "grpc-status-details-bin";
+    stream->trailers[3] = stream->path[1] == 'b' ? "!" : "ZGV0YWlscw";
+    stream->trailers[4] = "x-last-bin";
+    stream->trailers[5] = "AAE";
+    peer_body(stream);
 }
 
-static char seen_headers[2048];
-
-static void note_headers(struct peer_stream *stream)
+static void metadata_and_details_arrive(void **state)
 {
-    snprintf(seen_headers, sizeof seen_headers, "%s", stream->headers);
-    end_script(stream);
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    fixture->peer.ended = answer_with_metadata;
+    connect_to_peer(fixture);
+    outcome = call_path(fixture, "/good", false);
+    assert_int_equal(outcome.code, 7);
+    assert_string_equal(outcome.headers, "x-initial: 1\nx-initial: 2\n");
+    assert_string_equal(outcome.trailers, "x-last-bin: AAE\n");
+    assert_string_equal(outcome.details, "details");
+    outcome = call_path(fixture, "/bad", false);
+    assert_string_equal(outcome.details, "");
+    assert_int_equal(outcome.code, 7);
+}
+
+static void keep_headers(struct peer_stream *stream)
+{
+    struct fixture *fixture = stream->peer->data;
+
+    snprintf((char *)fixture->data, sizeof stream->headers, "%s",
+             stream->headers);
+    peer_reset(stream, NGHTTP2_CANCEL);
 }
 
 static void request_headers_are_grpcs(void **state)
 {
-    const struct dapr_pair pair = {"x-component-instance", "mine"};
-    const struct dapr_pair bad[] = {{"grpc-timeout", "1S"},
-                                    {"Upper", "v"},
-                                    {"k", "line\nbreak"},
-                                    {":path", "/x"}};
+    const struct dapr_pair pairs[] = {{"X-Component-Instance", "mine"},
+                                      {"x-empty", ""},
+                                      {"x-blanks", "  a b "},
+                                      {"x-tag-bin", "AAE="},
+                                      {"grpc-trace-bin", "AAE"},
+                                      {"grpc-timeout", "1S"},
+                                      {"Content-Type", "text/html"},
+                                      {"TE", "gzip"},
+                                      {":path", "/other"},
+                                      {"connection", "close"},
+                                      {"user-agent", "other"}};
     struct fixture *fixture = *state;
-    struct outcome outcome = {.fixture = fixture};
-    struct grpc_options options = {.path = "/echo",
-                                   .timeout = 5000,
-                                   .metadata = {&pair, 1},
-                                   .events = &call_events,
-                                   .owner = &outcome};
+    struct outcome outcome = {0};
+    char headers[2048];
 
-    fixture->peer.ended = note_headers;
-    buffer_init(&outcome.received, 4096);
-    outcome.call = grpc_start(&fixture->h2, &options);
-    send_text(&outcome, "x", true);
+    fixture->peer.began = keep_headers;
+    fixture->data = headers;
+    connect_to_peer(fixture);
+    start_call(fixture, &outcome,
+               (struct grpc_options){
+                   .path = "/a.B/C", .timeout = 5000, .metadata = {pairs, 11}});
     run_until(fixture, outcome.ended);
-    assert_string_equal(seen_headers,
-                        ":method: POST\n:scheme: http\n:path: /echo\n"
+    assert_string_equal(headers,
+                        ":method: POST\n:scheme: http\n:path: /a.B/C\n"
                         ":authority: localhost\nte: trailers\n"
                         "content-type: application/grpc\n"
                         "user-agent: cdapr/" CDAPR_VERSION "\n"
-                        "grpc-timeout: 5000m\nx-component-instance: mine\n");
-    for (size_t i = 0; i < 4; i++) {
-        options.metadata = (struct dapr_metadata){&bad[i], 1};
-        assert_null(grpc_start(&fixture->h2, &options));
-    }
-    buffer_done(&outcome.received);
+                        "grpc-timeout: 5S\nx-component-instance: mine\n"
+                        "x-empty: \nx-blanks: a b\nx-tag-bin: AAE=\n"
+                        "grpc-trace-bin: AAE\n");
 }
 
-static void messages_may_be_larger_than_the_window(void **state)
-{
-    struct outcome outcome;
-
-    call_path(*state, &outcome, "/big", false);
-    assert_int_equal(outcome.code, 0);
-    assert_int_equal(outcome.bytes, sizeof big);
-    call_path(*state, &outcome, "/big", true);
-    assert_int_equal(outcome.code, 0);
-    assert_int_equal(outcome.bytes, sizeof big);
-    buffer_done(&outcome.received);
-}
-
-/* What is held stops the peer at the window; consuming it lets it go on. */
-static void who_does_not_consume_stops_the_sender(void **state)
-{
-    struct fixture *fixture = *state;
-    struct outcome held, other;
-
-    start(fixture, &held, "/flood", true, 0);
-    held.hold = true;
-    send_text(&held, "x", true);
-    for (int i = 0; i < 20; i++) { /* the connection is alive meanwhile */
-        call_path(fixture, &other, "/echo", false);
-        buffer_done(&other.received);
-    }
-    assert_false(held.ended);
-    assert_in_range(held.bytes, 900000, 1100000);
-    held.hold = false;
-    grpc_consumed(held.call, held.bytes);
-    run_until(fixture, held.ended);
-    assert_int_equal(held.messages, 64);
-    assert_int_equal(held.code, 0);
-    buffer_done(&held.received);
-}
-
-static void deadlines_end_calls(void **state)
-{
-    struct fixture *fixture = *state;
-    struct outcome outcome, after;
-
-    start(fixture, &outcome, "/never", false, 30);
-    send_text(&outcome, "x", true);
-    run_until(fixture, outcome.ended);
-    assert_int_equal(outcome.code, DAPR_DEADLINE_EXCEEDED);
-    call_path(fixture, &after, "/echo", false);
-    assert_int_equal(after.code, 0);
-    assert_int_equal(fixture->peer.resets, 1);
-    buffer_done(&after.received);
-}
-
-static void a_cancelled_call_says_no_more(void **state)
-{
-    struct fixture *fixture = *state;
-    struct outcome outcome, after;
-
-    start(fixture, &outcome, "/two", true, 0);
-    outcome.cancel = true;
-    send_text(&outcome, "x", true);
-    run_until(fixture, outcome.messages);
-    assert_int_equal(outcome.messages, 1);
-    start(fixture, &after, "/never", false, 0);
-    grpc_cancel(after.call);
-    call_path(fixture, &after, "/echo", false);
-    assert_false(outcome.ended);
-    assert_int_equal(outcome.messages, 1);
-    buffer_done(&outcome.received);
-    buffer_done(&after.received);
-}
-
-static void a_broken_connection_ends_all_calls(void **state)
-{
-    struct fixture *fixture = *state;
-    struct outcome outcomes[100];
-
-    for (int i = 0; i < 100; i++)
-        start(fixture, &outcomes[i], i < 99 ? "/never" : "/break", false, 0);
-    run_until(fixture, fixture->closed);
-    for (int i = 0; i < 100; i++) {
-        assert_true(outcomes[i].ended);
-        assert_int_equal(outcomes[i].code, DAPR_UNAVAILABLE);
-        assert_string_equal(outcomes[i].text,
-                            "error reading from server: the peer closed the "
-                            "connection");
-    }
-    assert_string_equal(fixture->why, "the peer closed the connection");
-    assert_null(grpc_start(
-        &fixture->h2,
-        &(struct grpc_options){.path = "/echo", .events = &call_events}));
-}
-
-static void goaway_lets_calls_end_and_starts_none(void **state)
-{
-    struct fixture *fixture = *state;
-    struct outcome outcome;
-
-    start(fixture, &outcome, "/going", true, 0);
-    send_text(&outcome, "a", false);
-    run_until(fixture, fixture->going_away);
-    assert_false(outcome.ended);
-    assert_null(grpc_start(
-        &fixture->h2,
-        &(struct grpc_options){.path = "/echo", .events = &call_events}));
-    send_text(&outcome, "b", true);
-    run_until(fixture, outcome.ended);
-    assert_int_equal(outcome.code, 0);
-    assert_int_equal(outcome.messages, 2);
-    run_until(fixture, fixture->closed);
-    assert_string_equal(fixture->why, "it went away (GOAWAY)");
-    buffer_done(&outcome.received);
-}
-
-static void peers_that_are_none(void **state)
+static void what_must_not_be_sent_ends_the_call(void **state)
 {
     static const struct {
-        const char *raw;
-        bool mute;
-        const char *why;
+        struct dapr_pair pair;
+        const char *text;
     } table[] = {
-        {NULL, true, "timeout: no answer in HTTP/2 within 50 ms"},
-        {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", false,
-         "it does not speak HTTP/2"},
-        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", false,
-         "it does not speak HTTP/2"},
+        {{"", "v"}, "there is an empty key in the header"},
+        {{"a b", "v"},
+         "header key \"a b\" contains illegal characters not in [0-9a-z-_.]"},
+        {{"x", "line\nbreak"},
+         "header key \"x\" contains value with non-printable ASCII characters"},
+        {{"x", "gr\xc3\xbcn"},
+         "header key \"x\" contains value with non-printable ASCII characters"},
+        {{"x-bin", "no base64!"},
+         "header key \"x-bin\" contains value that is no base64"},
     };
     struct fixture *fixture = *state;
+    struct outcome outcome;
 
+    connect_to_peer(fixture);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        fixture->peer.raw = table[i].raw;
-        fixture->peer.mute = table[i].mute;
-        fixture->closed = false;
-        do_connect(fixture, 50);
-        run_until(fixture, fixture->closed);
-        assert_string_equal(fixture->why, table[i].why);
-        if (fixture->peer.connected)
-            conn_close(&fixture->peer.conn);
-        uv_run(&fixture->loop.uv, UV_RUN_NOWAIT);
+        outcome = (struct outcome){0};
+        start_call(fixture, &outcome,
+                   (struct grpc_options){.path = "/",
+                                         .metadata = {&table[i].pair, 1}});
+        send_bytes(&outcome, "x", 1, true);
+        run_until(fixture, outcome.ended);
+        assert_int_equal(outcome.code, DAPR_INTERNAL);
+        assert_string_equal(outcome.text, table[i].text);
     }
-    assert_false(fixture->ready);
+    assert_true(LIST_EMPTY(&fixture->peer.streams));
 }
 
-static void nobody_listens(void **state)
+static void there_may_be_too_many_headers(void **state)
 {
     struct fixture *fixture = *state;
+    struct dapr_pair pairs[300];
+    struct outcome outcome = {0};
 
-    unlink(fixture->path);
-    do_connect(fixture, 1000);
-    run_until(fixture, fixture->closed);
-    assert_string_equal(fixture->why, "no such file or directory");
+    for (int i = 0; i < 300; i++)
+        pairs[i] = (struct dapr_pair){"x-many", "1"};
+    connect_to_peer(fixture);
+    start_call(fixture, &outcome,
+               (struct grpc_options){.path = "/", .metadata = {pairs, 300}});
+    run_until(fixture, outcome.ended);
+    assert_int_equal(outcome.code, DAPR_INTERNAL);
+    assert_string_equal(outcome.text, "header key \"x-many\" is one too many");
 }
 
 int main(void)
 {
-#define CONNECTED(test)                                                        \
-    cmocka_unit_test_setup_teardown(test, setup_connected, teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CONNECTED(every_answer_has_its_status),
-        CONNECTED(trailers_are_metadata),
-        CONNECTED(request_headers_are_grpcs),
-        CONNECTED(messages_may_be_larger_than_the_window),
-        CONNECTED(who_does_not_consume_stops_the_sender),
-        CONNECTED(deadlines_end_calls),
-        CONNECTED(a_cancelled_call_says_no_more),
-        CONNECTED(a_broken_connection_ends_all_calls),
-        CONNECTED(goaway_lets_calls_end_and_starts_none),
-        cmocka_unit_test_setup_teardown(peers_that_are_none, setup, teardown),
-        cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
+        TEST(every_answer_has_its_status),
+        TEST(however_it_is_cut_to_pieces),
+        TEST(and_where_the_server_does_not_wait_for_the_request),
+        TEST(metadata_and_details_arrive),
+        TEST(request_headers_are_grpcs),
+        TEST(what_must_not_be_sent_ends_the_call),
+        TEST(there_may_be_too_many_headers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
