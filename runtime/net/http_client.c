@@ -330,7 +330,7 @@ static void cut_short(struct http_client_conn *conn, int status)
 
     if (status == UV_EOF && http_read_closed(&conn->reader)) {
         answered(conn, false);
-    } else if (conn->used && !conn->heard && !call->again &&
+    } else if (conn->used && !conn->heard &&
                (status == UV_EOF || status == UV_ECONNRESET ||
                 status == UV_EPIPE)) {
         call->again = true;
@@ -424,7 +424,7 @@ static int resolve(struct http_client_conn *conn)
         connect_to(conn);
         return 0;
     }
-    hints.ai_flags = AI_ADDRCONFIG;
+    hints.ai_flags = 0;
     conn->phase = RESOLVING;
     return uv_getaddrinfo(&client->loop->uv, &conn->lookup, on_found,
                           client->address, port, &hints);
@@ -594,8 +594,7 @@ void http_client_close(struct http_client *client, void (*closed)(void *data),
     client->closing = true;
     client->closed = closed;
     client->closed_data = data;
-    LIST_FOREACH(conn, &client->conns, link)
-    {
+    LIST_FOREACH (conn, &client->conns, link) {
         if (conn->call)
             fail(conn, "http: the client is closed");
         else if (conn->phase != ENDING)
