@@ -108,25 +108,35 @@ static void wait_for_app(struct runtime *runtime)
 
 /* ---- the HTTP API -------------------------------------------------------- */
 
-/* Each address on its own; one is enough. */
-static unsigned listen_all(struct runtime *runtime)
+static int listen_on(struct runtime *runtime, const char *address)
 {
-    const struct options *options = runtime->options;
-    unsigned listening = 0;
+    int port = runtime->options->dapr_http_port;
+    int status = http_server_listen(runtime->server, address, port);
 
-    for (size_t i = 0; i < options->listen_addresses.count; i++) {
-        const char *address = options->listen_addresses.items[i];
-        int status = http_server_listen(runtime->server, address,
-                                        options->dapr_http_port);
+    if (status)
+        log_message(LOG_ERROR, RUNTIME,
+                    "could not listen on %s port %d for the HTTP API: %s",
+                    address, port, uv_strerror(status));
+    else
+        log_message(LOG_INFO, RUNTIME ".http",
+                    strchr(address, ':')
+                        ? "HTTP server listening on TCP address: [%s]:%d"
+                        : "HTTP server listening on TCP address: %s:%d",
+                    address, port);
+    return status;
+}
 
-        if (status)
-            log_message(LOG_ERROR, RUNTIME,
-                        "could not listen on %s port %d for the HTTP API: %s",
-                        address, options->dapr_http_port, uv_strerror(status));
-        else
-            listening++;
+/* One address is enough. */
+static int listen_all(struct runtime *runtime)
+{
+    const struct text_list *addresses = &runtime->options->listen_addresses;
+    int status = -1;
+
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (listen_on(runtime, addresses->items[i]) == 0)
+            status = 0;
     }
-    return listening;
+    return status;
 }
 
 static void start_api(struct runtime *runtime)
@@ -144,13 +154,11 @@ static void start_api(struct runtime *runtime)
 
     runtime->api.outbound_ready = true;
     runtime->server = http_server_new(&runtime->loop, &options);
-    if (!runtime->server || !listen_all(runtime)) {
+    if (!runtime->server || listen_all(runtime)) {
         fail(runtime, "failed to start HTTP server: could not listen on any "
                       "endpoint");
         return;
     }
-    log_message(LOG_INFO, RUNTIME, "HTTP server is running on port %d",
-                runtime->options->dapr_http_port);
     wait_for_app(runtime);
 }
 
@@ -257,8 +265,7 @@ static void load_components(struct runtime *runtime)
     const struct resource *resource;
 
     log_message(LOG_INFO, RUNTIME, "Loading components…");
-    TAILQ_FOREACH(resource, &runtime->resources, link)
-    {
+    TAILQ_FOREACH (resource, &runtime->resources, link) {
         if (!runtime->stopping)
             add_component(runtime, resource);
     }

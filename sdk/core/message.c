@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCOPE "dapr.components"
+#define SCOPE "dapr.contrib" /* as Dapr's own components log */
 
 /* The first byte that is not UTF-8, or NULL. */
 static char *flaw(const char *text)
@@ -61,22 +61,19 @@ void message_format(struct message *message, const char *format, va_list args)
 void dapr_log(dapr_instance *instance, enum dapr_level level,
               const char *format, ...)
 {
-    struct dapr_pair field = {"component", NULL};
-    struct dapr_metadata fields = {&field, 0};
+    char name[512];
+    const struct dapr_pair field = {"component", name};
+    const struct dapr_metadata fields = {&field, instance ? 1 : 0};
     struct message message;
-    char scope[256] = SCOPE;
     va_list args;
 
     if (!log_enabled((enum log_level)level))
         return;
-    if (instance) {
-        field.value = dapr_instance_id(instance);
-        fields.count = 1;
-        snprintf(scope, sizeof scope, SCOPE ".%s",
-                 dapr_instance_component(instance));
-    }
+    if (instance)
+        snprintf(name, sizeof name, "%s (bindings.%s)",
+                 dapr_instance_id(instance), dapr_instance_component(instance));
     va_start(args, format);
     message_format(&message, format, args);
     va_end(args);
-    log_line((enum log_level)level, scope, fields, message.text);
+    log_line((enum log_level)level, SCOPE, fields, message.text);
 }
