@@ -21,8 +21,11 @@
 
 /* Together the 5 s that a stop may take: for calls and streams to end of
  * themselves, then for what is left. */
-#define DRAIN_MS 4000
-#define END_MS   1000
+#define DRAIN_MS 3500
+#define END_MS   500
+
+/* For calls and answers that are on their way inside grpc core. */
+#define GRACE_MS 200
 
 /* How long another process may take with its sockets, at our start and end. */
 #define LOCK_MS   5000
@@ -110,8 +113,7 @@ static int publish(struct run *run)
 
     if (place_lock(&run->place, LOCK_MS) != 0)
         return -1;
-    STAILQ_FOREACH(served, &run->served, link)
-    {
+    STAILQ_FOREACH (served, &run->served, link) {
         rc = spot_publish(&served->spot);
         if (rc != 0)
             break;
@@ -124,13 +126,13 @@ static void announce(const struct run *run)
 {
     struct served *served;
 
-    STAILQ_FOREACH(served, &run->served, link)
-    log_message(LOG_INFO, SCOPE,
-                "component %s serves bindings.%s at %s/%s (the folder is "
-                "from %s)",
-                component_name(served->component),
-                component_name(served->component), run->place.path,
-                served->spot.file, run->place.source);
+    STAILQ_FOREACH (served, &run->served, link)
+        log_message(LOG_INFO, SCOPE,
+                    "component %s serves bindings.%s at %s/%s (the folder is "
+                    "from %s)",
+                    component_name(served->component),
+                    component_name(served->component), run->place.path,
+                    served->spot.file, run->place.source);
 }
 
 static int start(struct run *run)
@@ -156,24 +158,45 @@ static int start(struct run *run)
 /* ---- stop ---------------------------------------------------------------- */
 
 /* First the sockets, so that nobody comes to a server that refuses. */
-static void drain(struct run *run)
+static void withdraw(struct run *run)
 {
     struct served *served;
     bool locked =
         !STAILQ_EMPTY(&run->served) && place_lock(&run->place, UNLOCK_MS) == 0;
 
-    STAILQ_FOREACH(served, &run->served, link)
-    spot_remove(&served->spot);
+    STAILQ_FOREACH (served, &run->served, link)
+        spot_remove(&served->spot);
     if (locked)
         place_unlock(&run->place);
-    STAILQ_FOREACH(served, &run->served, link)
-    {
+}
+
+static bool all_ended(struct run *run)
+{
+    int64_t deadline = clock_after(GRACE_MS);
+    struct served *served;
+
+    STAILQ_FOREACH (served, &run->served, link) {
+        if (served->server && !server_await(served->server, deadline))
+            return false;
+    }
+    return true;
+}
+
+/* What nobody works on and does not end either, as a stream of reflection, is
+ * not waited for beyond the grace. */
+static void drain(struct run *run)
+{
+    int64_t deadline = clock_after(DRAIN_MS);
+    struct served *served;
+
+    STAILQ_FOREACH (served, &run->served, link) {
         if (served->server)
             server_drain(served->server);
     }
-    core_wait(DRAIN_MS);
-    STAILQ_FOREACH(served, &run->served, link)
-    {
+    do
+        core_wait(DRAIN_MS);
+    while (!all_ended(run) && !core_wait(0) && clock_now() < deadline);
+    STAILQ_FOREACH (served, &run->served, link) {
         if (served->server)
             server_cancel(served->server);
     }
@@ -206,6 +229,7 @@ static void finish(struct run *run)
 /* After a start that failed, too, whatever there is of it. */
 static void stop(struct run *run)
 {
+    withdraw(run);
     drain(run);
     finish(run);
     place_close(&run->place);

@@ -233,8 +233,8 @@ void server_drain(struct server *server)
                                     &server->stopped);
     pthread_mutex_lock(&server->lock);
     server->draining = true;
-    LIST_FOREACH(stream, &server->streams, link)
-    reader_drain(&stream->reader);
+    LIST_FOREACH (stream, &server->streams, link)
+        reader_drain(&stream->reader);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -243,12 +243,17 @@ void server_cancel(struct server *server)
     grpc_server_cancel_all_calls(server->grpc);
 }
 
+bool server_await(struct server *server, int64_t deadline)
+{
+    return await_flag(&server->is_stopped, &server->lock, &server->changed,
+                      deadline);
+}
+
 bool server_free(struct server *server, int64_t deadline)
 {
     if (!server)
         return true;
-    if (!await_flag(&server->is_stopped, &server->lock, &server->changed,
-                    deadline))
+    if (!server_await(server, deadline))
         return false;
     grpc_server_destroy(server->grpc);
     pthread_cond_destroy(&server->changed);

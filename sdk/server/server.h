@@ -63,12 +63,13 @@ struct server *server_start(struct component *component, struct engine *engine,
 /* No new calls; asks streams to end when their last event has its verdict. */
 void server_drain(struct server *server);
 
+/* After server_drain(): waits until its last call has ended; whether it has. */
+bool server_await(struct server *server, int64_t deadline);
+
 /* After server_drain(): ends whatever is left. */
 void server_cancel(struct server *server);
 
-/* After server_drain(), when no call is left: waits until grpc core is done
- * with it, at most until `deadline`, and frees it. False: it is left. NULL is
- * fine. */
+/* Waits as server_await(), and frees it. False: it is left. NULL is fine. */
 bool server_free(struct server *server, int64_t deadline);
 
 #endif
