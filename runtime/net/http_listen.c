@@ -40,15 +40,14 @@ struct listener {
 static bool has_room(const struct http_server *server)
 {
     return !server->options.max_connections ||
-           server->connections < server->options.max_connections;
+           server->client_count < server->options.max_connections;
 }
 
 static void take_waiting(struct http_server *server)
 {
     struct listener *listener;
 
-    LIST_FOREACH(listener, &server->listeners, link)
-    {
+    LIST_FOREACH (listener, &server->listeners, link) {
         if (!listener->waiting || !has_room(server))
             continue;
         if (http_server_accept(server, &listener->handle.stream)) {
@@ -56,7 +55,7 @@ static void take_waiting(struct http_server *server)
             return;
         }
         listener->waiting = false;
-        server->connections++;
+        server->client_count++;
     }
 }
 
@@ -75,11 +74,18 @@ static void on_connection(uv_stream_t *stream, int status)
     take_waiting(listener->server);
 }
 
-void http_server_disconnected(struct http_server *server)
+static void end_when_empty(struct http_server *server)
 {
-    server->connections--;
-    if (!server->draining)
-        take_waiting(server);
+    if (server->closing && LIST_EMPTY(&server->clients) &&
+        LIST_EMPTY(&server->listeners))
+        loop_task_add(server->loop, &server->end);
+}
+
+void http_server_left(struct http_server *server)
+{
+    server->client_count--;
+    take_waiting(server);
+    end_when_empty(server);
 }
 
 /* ---- listening ----------------------------------------------------------- */
@@ -91,7 +97,7 @@ static void listener_closed(uv_handle_t *handle)
 
     LIST_REMOVE(listener, link);
     free(listener);
-    http_server_ended(server);
+    end_when_empty(server);
 }
 
 static void listener_close(struct listener *listener)
@@ -213,13 +219,6 @@ static void finish(struct loop_task *task)
     closed(data);
 }
 
-void http_server_ended(struct http_server *server)
-{
-    if (server->closing && LIST_EMPTY(&server->clients) &&
-        LIST_EMPTY(&server->listeners))
-        loop_task_add(server->loop, &server->end);
-}
-
 struct http_server *http_server_new(struct loop *loop,
                                     const struct http_server_options *options)
 {
@@ -240,8 +239,8 @@ static void stop_listening(struct http_server *server)
     struct listener *listener;
 
     server->draining = true;
-    LIST_FOREACH(listener, &server->listeners, link)
-    listener_close(listener);
+    LIST_FOREACH (listener, &server->listeners, link)
+        listener_close(listener);
 }
 
 void http_server_drain(struct http_server *server)
@@ -258,5 +257,5 @@ void http_server_close(struct http_server *server, void (*closed)(void *data),
     server->closed_data = data;
     stop_listening(server);
     http_server_close_clients(server, false);
-    http_server_ended(server);
+    end_when_empty(server);
 }

@@ -20,7 +20,7 @@ struct http_server {
     struct http_server_options options;
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, client) clients;
-    unsigned connections; /* that are open */
+    unsigned client_count;
     struct loop_timer retry;
     struct buffer answer; /* the head of the one being written */
     char date[40];        /* of this second: the header's line */
@@ -39,8 +39,7 @@ int http_server_accept(struct http_server *server, uv_stream_t *listener);
 /* Closes all connections, or those where nothing is going on. */
 void http_server_close_clients(struct http_server *server, bool idle);
 
-/* A connection has ended; a listener or a client is gone altogether. */
-void http_server_disconnected(struct http_server *server);
-void http_server_ended(struct http_server *server);
+/* A client's memory is gone: there is room for another. */
+void http_server_left(struct http_server *server);
 
 #endif

@@ -62,7 +62,7 @@ static void client_free(struct client *client)
     http_reader_done(&client->reader);
     buffer_done(&client->ahead);
     free(client);
-    http_server_ended(server);
+    http_server_left(server);
 }
 
 static size_t unsent(const struct client *client)
@@ -413,7 +413,6 @@ static void on_closed(struct conn *conn, int status)
     client->gone = true;
     loop_timer_stop(client->server->loop, &client->timer);
     loop_task_remove(client->server->loop, &client->leave);
-    http_server_disconnected(client->server);
     if (client->phase != ANSWERING)
         client_free(client);
     else if (request->gone)
@@ -465,8 +464,7 @@ void http_server_close_clients(struct http_server *server, bool idle)
 {
     struct client *client;
 
-    LIST_FOREACH(client, &server->clients, link)
-    {
+    LIST_FOREACH (client, &server->clients, link) {
         if (client->gone)
             continue;
         if (!idle)
@@ -481,7 +479,7 @@ unsigned http_server_busy(const struct http_server *server)
     const struct client *client;
     unsigned busy = 0;
 
-    LIST_FOREACH(client, &server->clients, link)
-    busy += client->phase == ANSWERING || (!client->gone && unsent(client));
+    LIST_FOREACH (client, &server->clients, link)
+        busy += client->phase == ANSWERING || (!client->gone && unsent(client));
     return busy;
 }

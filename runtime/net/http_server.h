@@ -41,7 +41,8 @@ struct http_server_options {
     unsigned head_timeout;    /* ms for a whole request head, 0: none */
     unsigned body_timeout;    /* ms between bytes of a body, 0: none */
     unsigned idle_timeout;    /* ms between requests, 0: none */
-    unsigned max_connections; /* more wait to be accepted; 0: no limit */
+    unsigned max_connections; /* requests whose client has gone count; more
+                                 wait to be accepted; 0: no limit */
 };
 
 struct http_server *http_server_new(struct loop *loop,

@@ -351,16 +351,22 @@ static void test_gone(void **state)
     struct peer peer;
 
     (void)state;
-    start(&fixture, (struct http_server_options){0});
+    start(&fixture, (struct http_server_options){.max_connections = 1});
     join(&fixture, &peer);
     peer_say(&peer, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     WAIT(&fixture.loop, fixture.held_count == 1);
     peer_done(&peer);
     WAIT(&fixture.loop, fixture.gone == 1);
+    join(&fixture, &peer); /* the answer that is due counts */
+    peer_say(&peer, GET "\r\n");
+    settle(&fixture.loop);
+    assert_int_equal(peer.in.size, 0);
     assert_int_equal(http_server_busy(fixture.server), 1);
     assert_string_equal(fixture.held[0]->target, "/later");
     reply(&fixture, 0, "to nobody");
     assert_int_equal(http_server_busy(fixture.server), 0);
+    WAIT(&fixture.loop, peer.in.size > 0);
+    peer_done(&peer);
     stop(&fixture);
 }
 
