@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_HEAD        (64u << 10)
 #define MAX_REQUEST     (1u << 20) /* its head */
