@@ -2,6 +2,7 @@
 /* The words of HTTP/1; see http_text.h. Pure functions, any thread. */
 #include "net/http_text.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
