@@ -30,8 +30,7 @@ static struct component *find(const char *name)
 {
     struct component *component;
 
-    STAILQ_FOREACH(component, &registry.components, link)
-    {
+    STAILQ_FOREACH (component, &registry.components, link) {
         if (strcmp(component->name, name) == 0)
             return component;
     }
@@ -58,8 +57,7 @@ static struct table *complete(const struct dapr_option *option,
 {
     struct table *table;
 
-    STAILQ_FOREACH(table, &registry.tables, link)
-    {
+    STAILQ_FOREACH (table, &registry.tables, link) {
         if (table->public == option->table)
             return table;
     }

@@ -17,8 +17,7 @@ static struct slot *look(struct component *component, enum binding_kind kind,
 {
     struct slot *slot;
 
-    LIST_FOREACH(slot, &component->slots, link)
-    {
+    LIST_FOREACH (slot, &component->slots, link) {
         if (slot->table->kind == kind && strcmp(slot->id, id) == 0)
             return slot;
     }
@@ -43,8 +42,7 @@ static struct slot *vacant(struct component *component)
 {
     struct slot *slot;
 
-    LIST_FOREACH(slot, &component->slots, link)
-    {
+    LIST_FOREACH (slot, &component->slots, link) {
         if (!slot->current && atomic_load(&slot->references) == 0)
             return slot;
     }
@@ -223,8 +221,7 @@ static struct dapr_instance *evict(struct component *component)
     struct slot *slot;
 
     pthread_mutex_lock(&component->lock);
-    LIST_FOREACH(slot, &component->slots, link)
-    {
+    LIST_FOREACH (slot, &component->slots, link) {
         if (slot->current) {
             instance = slot->current;
             slot->current = NULL;

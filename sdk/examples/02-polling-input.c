@@ -25,7 +25,7 @@ static int ticker_init(void *self, dapr_call *call,
     struct ticker *ticker = self;
     const char *interval = dapr_metadata_get(properties, "interval");
 
-    ticker->interval = interval ? atol(interval) : 1000;
+    ticker->interval = interval ? strtol(interval, NULL, 10) : 1000;
     if (ticker->interval < 1)
         return dapr_fail(call, DAPR_INVALID_ARGUMENT,
                          "interval is not a number of milliseconds: %s",

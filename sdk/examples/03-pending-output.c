@@ -43,7 +43,8 @@ static int later_invoke(void *self, dapr_call *call,
     (void)self;
     if (!job)
         return dapr_fail(call, DAPR_RESOURCE_EXHAUSTED, "out of memory");
-    *job = (struct job){call, request->data, delay ? atol(delay) : 1000};
+    *job = (struct job){call, request->data,
+                        delay ? strtol(delay, NULL, 10) : 1000};
     if (pthread_create(&thread, NULL, work, job) != 0) {
         free(job);
         return dapr_fail(call, DAPR_RESOURCE_EXHAUSTED, "too many threads");

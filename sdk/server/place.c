@@ -187,7 +187,7 @@ static int make_private(struct spot *spot)
         fail("cannot make a folder in", spot->place->path);
         goto out;
     }
-    strcpy(spot->private, strrchr(path, '/') + 1);
+    snprintf(spot->private, sizeof spot->private, "%s", strrchr(path, '/') + 1);
     spot->address = make_address(spot->place->path, spot->private);
     rc = spot->address ? 0 : -1;
 out:

@@ -15,6 +15,12 @@
 #define SERVICES_MAX    8
 #define DESCRIPTORS_MAX 32
 
+/* The generated names do not fit a line. */
+#define ASKED(what)                                                            \
+    REFLECTION_V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##what
+#define ANSWERED(what)                                                         \
+    REFLECTION_V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##what
+
 typedef ReflectionV1__ServerReflectionRequest question;
 typedef ReflectionV1__ServerReflectionResponse reply;
 
@@ -29,8 +35,7 @@ static grpc_byte_buffer *answer_error(reply *to, enum dapr_code code,
 
     error.error_code = (int)code;
     error.error_message = (char *)message;
-    to->message_response_case =
-        REFLECTION_V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
+    to->message_response_case = ANSWERED(ERROR_RESPONSE);
     to->error_response = &error;
     return rpc_encode(to);
 }
@@ -52,8 +57,7 @@ static grpc_byte_buffer *answer_services(reply *to,
         pointers[list.n_service] = &named[list.n_service];
         list.n_service++;
     }
-    to->message_response_case =
-        REFLECTION_V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
+    to->message_response_case = ANSWERED(LIST_SERVICES_RESPONSE);
     to->list_services_response = &list;
     return rpc_encode(to);
 }
@@ -72,8 +76,7 @@ static grpc_byte_buffer *answer_file(reply *to, const struct descriptor *file)
     files.file_descriptor_proto = bytes;
     for (size_t i = 0; i < files.n_file_descriptor_proto; i++)
         bytes[i] = found[i]->bytes;
-    to->message_response_case =
-        REFLECTION_V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
+    to->message_response_case = ANSWERED(FILE_DESCRIPTOR_RESPONSE);
     to->file_descriptor_response = &files;
     return rpc_encode(to);
 }
@@ -87,14 +90,14 @@ static grpc_byte_buffer *answer(question *asked,
     to.valid_host = asked->host;
     to.original_request = asked;
     switch (asked->message_request_case) {
-    case REFLECTION_V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
+    case ASKED(LIST_SERVICES):
         return answer_services(&to, component);
-    case REFLECTION_V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
+    case ASKED(FILE_BY_FILENAME):
         return answer_file(&to, descriptor_of_file(asked->file_by_filename));
-    case REFLECTION_V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
+    case ASKED(FILE_CONTAINING_SYMBOL):
         return answer_file(&to,
                            descriptor_of_symbol(asked->file_containing_symbol));
-    case REFLECTION_V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST__NOT_SET:
+    case ASKED(_NOT_SET):
         return answer_error(&to, DAPR_INVALID_ARGUMENT, "nothing is asked");
     default:
         return answer_error(&to, DAPR_NOT_FOUND, "there are no extensions");

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""S04: the socket of a killed process is replaced; one that is served is not."""
+"""S04: the socket of a killed process is replaced; a served one is not."""
 import os
 import pathlib
 import signal

@@ -1,105 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instances and calls, from a home that only writes down what comes. */
 #include "core/clock.h"
-#include "core/container.h"
-#include "core/message.h"
 #include "core/registry.h"
-#include "support/sdk_wait.h"
+#include "support/sdk_home.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-/* ---- a home -------------------------------------------------------------- */
-
-struct heard {
-    struct dapr_call call;
-    int answers;
-    int code;
-    char text[MESSAGE_MAX + 1]; /* the message, or the data */
-    char metadata[256];
-    char content_type[64];
-    pthread_t thread;
-    sem_t answered;
-    sem_t released;
-};
-
-static void hear(struct dapr_call *call, const struct call_result *result)
-{
-    struct heard *heard = container_of(call, struct heard, call);
-    struct dapr_bytes text =
-        result->code ? dapr_text(result->message) : result->data;
-    size_t used = 0;
-
-    heard->answers++;
-    heard->code = result->code;
-    heard->thread = pthread_self();
-    snprintf(heard->text, sizeof heard->text, "%.*s", (int)text.size,
-             text.size ? (const char *)text.data : "");
-    for (size_t i = 0; i < result->metadata.count; i++)
-        used += (size_t)snprintf(
-            heard->metadata + used, sizeof heard->metadata - used, "%s=%s ",
-            result->metadata.pairs[i].name, result->metadata.pairs[i].value);
-    snprintf(heard->content_type, sizeof heard->content_type, "%s",
-             result->content_type);
-    for (size_t i = 0; result->operations && result->operations[i]; i++)
-        strcat(strcat(heard->metadata, result->operations[i]), " ");
-    sem_post(&heard->answered);
-}
-
-static void let_go(struct dapr_call *call)
-{
-    sem_post(&container_of(call, struct heard, call)->released);
-}
-
-static void prepare(struct heard *heard, enum call_kind kind,
-                    const char *operation)
-{
-    static const struct call_home home = {.finish = hear, .release = let_go};
-
-    memset(heard, 0, sizeof *heard);
-    heard->call.home = &home;
-    heard->call.kind = kind;
-    heard->call.request.operation = operation;
-    heard->call.request.data = dapr_text(operation);
-    sem_init(&heard->answered, 0, 0);
-    sem_init(&heard->released, 0, 0);
-}
-
-static void start(struct heard *heard, const char *component, const char *id)
-{
-    call_start(component_find(component), BINDING_OUTPUT, id, &heard->call);
-}
-
-/* One call from beginning to end; returns its code. */
-static int call(struct heard *heard, const char *component, const char *id,
-                enum call_kind kind, const char *operation)
-{
-    prepare(heard, kind, operation);
-    start(heard, component, id);
-    must_come(&heard->answered);
-    must_come(&heard->released);
-    assert_int_equal(heard->answers, 1);
-    return heard->code;
-}
-
-static int init(const char *component, const char *id)
-{
-    struct heard heard;
-
-    return call(&heard, component, id, CALL_INIT, NULL);
-}
-
-static int invoke(const char *component, const char *id, const char *operation)
-{
-    struct heard heard;
-
-    return call(&heard, component, id, CALL_INVOKE, operation);
-}
 
 /* ---- a component --------------------------------------------------------- */
 
@@ -251,6 +156,16 @@ static const struct dapr_output_binding object = {
     .operations = object_operations,
     .ping = object_ping,
 };
+
+static int plain_invoke(void *self, dapr_call *one,
+                        const struct dapr_request *request)
+{
+    (void)self;
+    return dapr_reply(one, request->data);
+}
+
+static const struct dapr_output_binding plain = {.invoke = plain_invoke,
+                                                 .concurrency = DAPR_PARALLEL};
 
 static int init_how(struct heard *heard, const char *id, const char *how)
 {
@@ -502,167 +417,6 @@ static void test_deadlines(void **state)
     assert_int_equal(sem_trywait(&is_pending), -1);
 }
 
-/* ---- concurrency --------------------------------------------------------- */
-
-static sem_t entered, leave;
-static atomic_int inside, most;
-
-/* Says that it is inside, and stays until it may leave. */
-static int visit(void *self, dapr_call *one, const struct dapr_request *request)
-{
-    int now = atomic_fetch_add(&inside, 1) + 1;
-
-    (void)self;
-    if (now > atomic_load(&most))
-        atomic_store(&most, now);
-    sem_post(&entered);
-    must_come(&leave);
-    atomic_fetch_sub(&inside, 1);
-    return dapr_reply(one, request->data);
-}
-
-static int plain_invoke(void *self, dapr_call *one,
-                        const struct dapr_request *request)
-{
-    (void)self;
-    return dapr_reply(one, request->data);
-}
-
-static const struct dapr_output_binding one_at_a_time = {.invoke = visit};
-static const struct dapr_output_binding one_per_instance = {
-    .invoke = visit, .concurrency = DAPR_ONE_PER_INSTANCE};
-static const struct dapr_output_binding parallel = {
-    .invoke = visit, .concurrency = DAPR_PARALLEL};
-static const struct dapr_output_binding never_blocks = {.invoke = plain_invoke,
-                                                        .never_blocks = 1};
-static const struct dapr_output_binding plain = {.invoke = plain_invoke,
-                                                 .concurrency = DAPR_PARALLEL};
-
-/* Sends calls to (component, id) pairs; returns how many were inside at once,
- * when `expected` had to be. */
-static int meet(const char *const (*to)[2], int count, int expected)
-{
-    struct heard heard[4];
-
-    atomic_store(&most, 0);
-    for (int i = 0; i < count; i++) {
-        prepare(&heard[i], CALL_INVOKE, "create");
-        start(&heard[i], to[i][0], to[i][1]);
-    }
-    for (int i = 0; i < expected; i++)
-        must_come(&entered);
-    for (int i = 0; i < count; i++)
-        sem_post(&leave);
-    for (int i = 0; i < count; i++)
-        must_come(&heard[i].released);
-    for (int i = expected; i < count; i++)
-        must_come(&entered);
-    return atomic_load(&most);
-}
-
-static void test_one_at_a_time_for_a_whole_table(void **state)
-{
-    const char *const to[][2] = {{"one", "a"}, {"one", "b"}, {"also one", "a"}};
-
-    (void)state;
-    init("one", "a");
-    init("one", "b");
-    init("also one", "a");
-    assert_int_equal(meet(to, 3, 1), 1);
-}
-
-static void test_one_per_instance(void **state)
-{
-    const char *const to[][2] = {
-        {"per instance", "a"}, {"per instance", "b"}, {"per instance", "a"}};
-
-    (void)state;
-    init("per instance", "a");
-    init("per instance", "b");
-    assert_int_equal(meet(to, 3, 2), 2);
-}
-
-static void test_parallel(void **state)
-{
-    const char *const to[][2] = {
-        {"parallel", "a"}, {"parallel", "a"}, {"parallel", "a"}};
-
-    (void)state;
-    init("parallel", "a");
-    assert_int_equal(meet(to, 3, 3), 3);
-}
-
-static void test_never_blocks_runs_here(void **state)
-{
-    struct heard heard;
-
-    (void)state;
-    init("never blocks", "a");
-    prepare(&heard, CALL_INVOKE, "create");
-    start(&heard, "never blocks", "a");
-    assert_int_equal(heard.answers, 1);
-    assert_true(pthread_equal(heard.thread, pthread_self()));
-    assert_int_equal(sem_trywait(&heard.released), 0);
-}
-
-static void test_calls_that_wait_have_a_limit(void **state)
-{
-    static struct heard waiting[STRAND_QUEUE_MAX];
-    struct heard first;
-
-    (void)state;
-    prepare(&first, CALL_INVOKE, "create");
-    start(&first, "one", "a");
-    must_come(&entered);
-    for (int i = 0; i < STRAND_QUEUE_MAX; i++) {
-        prepare(&waiting[i], CALL_INVOKE, "create");
-        start(&waiting[i], "one", "a");
-    }
-    assert_int_equal(invoke("one", "a", "create"), DAPR_RESOURCE_EXHAUSTED);
-    sem_post(&leave);
-    for (int i = 0; i < STRAND_QUEUE_MAX; i++) {
-        sem_post(&leave);
-        must_come(&waiting[i].released);
-        must_come(&entered);
-    }
-    must_come(&first.released);
-}
-
-static sem_t init_entered, init_leave;
-
-static int slow_init(void *self, dapr_call *one,
-                     const struct dapr_metadata *properties)
-{
-    (void)self;
-    (void)one;
-    (void)properties;
-    sem_post(&init_entered);
-    must_come(&init_leave);
-    return 0;
-}
-
-static const struct dapr_output_binding slow = {
-    .init = slow_init, .invoke = plain_invoke, .concurrency = DAPR_PARALLEL};
-
-/* Also of a table whose calls are parallel. */
-static void test_calls_wait_for_an_init_under_way(void **state)
-{
-    struct heard begun, call_meanwhile;
-
-    (void)state;
-    prepare(&begun, CALL_INIT, NULL);
-    start(&begun, "slow", "a");
-    must_come(&init_entered);
-    prepare(&call_meanwhile, CALL_INVOKE, "create");
-    start(&call_meanwhile, "slow", "a");
-    assert_int_equal(invoke("slow", "b", "create"), DAPR_FAILED_PRECONDITION);
-    sem_post(&init_leave);
-    must_come(&call_meanwhile.released);
-    must_come(&begun.released);
-    assert_int_equal(begun.code, 0);
-    assert_int_equal(call_meanwhile.code, 0);
-}
-
 /* ---- the end ------------------------------------------------------------- */
 
 static void test_stop(void **state)
@@ -689,30 +443,11 @@ static void test_stop(void **state)
 
 static int set_up(void **state)
 {
-    static const struct {
-        const char *name;
-        const struct dapr_output_binding *table;
-    } all[] = {
-        {"object", &object},
-        {"one", &one_at_a_time},
-        {"also one", &one_at_a_time},
-        {"per instance", &one_per_instance},
-        {"parallel", &parallel},
-        {"never blocks", &never_blocks},
-        {"plain", &plain},
-        {"slow", &slow},
-    };
-    sem_t *const sems[] = {&destroyed, &is_pending,   &entered,
-                           &leave,     &init_entered, &init_leave};
-
     (void)state;
-    for (size_t i = 0; i < sizeof sems / sizeof *sems; i++)
-        sem_init(sems[i], 0, 0);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (dapr_register(all[i].name, with_output_binding(all[i].table)) != 0)
-            return -1;
-    }
-    return 0;
+    sem_init(&destroyed, 0, 0);
+    sem_init(&is_pending, 0, 0);
+    return dapr_register("object", with_output_binding(&object)) |
+           dapr_register("plain", with_output_binding(&plain));
 }
 
 int main(void)
@@ -730,12 +465,6 @@ int main(void)
         cmocka_unit_test(test_pending),
         cmocka_unit_test(test_messages_are_fit_for_the_wire),
         cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_one_at_a_time_for_a_whole_table),
-        cmocka_unit_test(test_one_per_instance),
-        cmocka_unit_test(test_parallel),
-        cmocka_unit_test(test_never_blocks_runs_here),
-        cmocka_unit_test(test_calls_that_wait_have_a_limit),
-        cmocka_unit_test(test_calls_wait_for_an_init_under_way),
         cmocka_unit_test(test_stop),
     };
 

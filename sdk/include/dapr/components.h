@@ -275,8 +275,8 @@ struct dapr_input_binding {
     int (*read)(void *self, dapr_reader *reader);
 
     /* The stream has ended: after its last verdict, when read has returned,
-     * also with a failure. Forget the reader before returning. Runs on the same thread as read.
-     * NULL: nothing to do. */
+     * also with a failure. Forget the reader before returning. Runs on the same
+     * thread as read. NULL: nothing to do. */
     void (*stop)(void *self, dapr_reader *reader);
 
     int (*ping)(void *self, dapr_call *call);
