@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_TIMEOUT 99999999u /* eight digits */
+#define MAX_TIMEOUT UINT64_C(99999999) /* eight digits */
 
 const char *grpc_code_name(int code)
 {
@@ -171,7 +171,7 @@ void grpc_write_timeout(char out[static 16], uint64_t milliseconds)
 
     while (milliseconds % units[i].size)
         i++;
-    while (i && milliseconds / units[i].size > MAX_TIMEOUT)
+    while (i && milliseconds > MAX_TIMEOUT * units[i].size)
         i--;
     milliseconds =
         milliseconds / units[i].size + (milliseconds % units[i].size ? 1 : 0);

@@ -286,8 +286,11 @@ static inline void peer_accept(uv_stream_t *listener, int status)
     const nghttp2_settings_entry limit = {
         NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, peer->max_streams};
     nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
 
     (void)status;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_max_send_header_block_length(option, 1u << 20);
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks,
                                                             peer_begin);
@@ -297,7 +300,8 @@ static inline void peer_accept(uv_stream_t *listener, int status)
                                                               peer_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
                                                            peer_stream_closed);
-    nghttp2_session_server_new(&peer->session, callbacks, peer);
+    nghttp2_session_server_new2(&peer->session, callbacks, peer, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     if (!peer->mute && !peer->raw)
         nghttp2_submit_settings(peer->session, 0, &limit,
