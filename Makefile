@@ -27,7 +27,7 @@ LINK = $(CC) $(OWN) -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
 # Debian's packages: to build, to test, to check the style.
 PACKAGES := gcc make libc6-dev pkg-config libgrpc-dev libprotobuf-c-dev \
 	libprotobuf-dev protobuf-compiler protobuf-c-compiler libuv1-dev \
-	libnghttp2-dev libhttp-parser-dev libyaml-dev \
+	libnghttp2-dev libyaml-dev \
 	python3 python3-grpcio python3-protobuf python3-yaml python3-venv \
 	libcmocka-dev ca-certificates curl procps \
 	binutils clang clang-format g++ git shellcheck universal-ctags
@@ -43,7 +43,7 @@ COMMIT = $(call once,3,git rev-parse --short HEAD 2>/dev/null || echo unknown)
 RUNTIME_CFLAGS = $(call once,4,pkg-config --cflags $(RUNTIME)) \
 	-DCDAPR_VERSION='"$(VERSION)"' -DCDAPR_COMMIT='"$(COMMIT)"'
 RUNTIME_LIBS = $(call once,5,pkg-config --libs $(RUNTIME)) \
-	-lhttp_parser -ldl -lpthread
+	-ldl -lpthread
 
 -include $(wildcard components/*/deps.mk)
 

@@ -22,9 +22,10 @@
 #define ROOT            "dapr.runtime.processor.loops.root"
 #define SIGNALS         "dapr.signals"
 
-#define HEAD_TIMEOUT    10000 /* ms for a whole request head, as daprd */
-#define BODY_TIMEOUT    60000 /* ms between bytes of a request's body */
-#define HEAD_SLACK      4096  /* bytes beyond --read-buffer-size, as Go */
+#define HEAD_TIMEOUT    10000  /* ms for a whole request head, as daprd */
+#define IDLE_TIMEOUT    300000 /* ms that a client may keep a connection idle */
+#define BODY_TIMEOUT    60000  /* ms between bytes of a request's body */
+#define HEAD_SLACK      4096   /* bytes beyond --read-buffer-size, as Go */
 #define MAX_CONNECTIONS 10000
 #define IDLE_CHECK      5 /* ms between looks whether requests are answered */
 #define FAILURE_LIMIT   (64u << 10)
@@ -149,6 +150,7 @@ static void start_api(struct runtime *runtime)
         .max_head = runtime->options->read_buffer_size + HEAD_SLACK,
         .head_timeout = HEAD_TIMEOUT,
         .body_timeout = BODY_TIMEOUT,
+        .idle_timeout = IDLE_TIMEOUT,
         .max_connections = MAX_CONNECTIONS,
     };
 
