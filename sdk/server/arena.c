@@ -24,6 +24,7 @@ static bool add_block(struct arena *arena, size_t size)
         return false;
     }
     arena->budget -= capacity;
+    arena->taken += capacity;
     block->next = arena->blocks;
     arena->blocks = block;
     arena->at = block->memory;
@@ -59,6 +60,7 @@ void arena_init(struct arena *arena, size_t limit)
     arena->at = arena->first;
     arena->left = sizeof arena->first;
     arena->budget = limit;
+    arena->taken = 0;
     arena->exhausted = false;
     arena->blocks = NULL;
 }

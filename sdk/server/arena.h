@@ -19,6 +19,7 @@ struct arena {
     char *at;
     size_t left;    /* at `at` */
     size_t budget;  /* still to be had from malloc() */
+    size_t taken;   /* from malloc() */
     bool exhausted; /* budget or memory were not enough */
     struct arena_block *blocks;
     alignas(max_align_t) char first[ARENA_FIRST];

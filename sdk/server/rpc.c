@@ -15,9 +15,17 @@
 #include <grpc/support/log.h>
 #include <string.h>
 
-/* A decoded message may take so much memory: a small field on the wire is a
- * struct and a pointer. */
-#define DECODED_MAX(size) (8 * (size) + 65536)
+/* What a message may take when it is decoded: its bytes, and for each field a
+ * struct and a pointer; of fields that are only there to take memory, so much.
+ */
+#define DECODED_EXTRA_MAX ((size_t)16 << 20)
+
+static size_t decoded_max(size_t size)
+{
+    size_t extra = 32 * size + 65536;
+
+    return 2 * size + (extra < DECODED_EXTRA_MAX ? extra : DECODED_EXTRA_MAX);
+}
 
 static void accepted(struct tag *tag, bool ok)
 {
@@ -180,7 +188,7 @@ void *rpc_decode(grpc_byte_buffer **message,
     grpc_slice bytes;
     size_t size = *message ? grpc_byte_buffer_length(*message) : 0;
 
-    arena_init(arena, DECODED_MAX(size));
+    arena_init(arena, decoded_max(size));
     if (!measure(*message, ret_flaw)) {
         bytes = flatten(*message);
         decoded = protobuf_c_message_unpack(type, &arena->allocator,

@@ -46,7 +46,7 @@ struct server {
     grpc_completion_queue *queue; /* the engine's */
     struct registration registrations[SERVER_METHODS_MAX];
     size_t registration_count;
-    atomic_size_t request_bytes; /* of unary calls under way */
+    atomic_size_t request_bytes; /* in memory, of unary calls under way */
     struct tag stopped;
     pthread_mutex_t lock; /* guards all below */
     LIST_HEAD(, stream) streams;

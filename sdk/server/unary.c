@@ -212,27 +212,31 @@ static int64_t deadline(gpr_timespec time)
     return time.tv_sec * CLOCK_S + time.tv_nsec;
 }
 
+/* Counts memory that a request takes until the call has ended. False when all
+ * of them take too much. */
+static bool reserve(struct unary *unary, size_t size)
+{
+    unary->size += size;
+    return atomic_fetch_add(&unary->rpc.server->request_bytes, size) <
+           REQUEST_BYTES_MAX;
+}
+
 /* What the core needs to know of the call; false with *ret_flaw set. */
 static bool prepare(struct unary *unary, char id[static RPC_INSTANCE_MAX],
                     struct flaw *ret_flaw)
 {
     enum call_kind kind = unary->rpc.method->kind;
-    grpc_byte_buffer **received = &unary->rpc.received;
-    const void *message;
+    const void *message = rpc_decode(&unary->rpc.received, codecs[kind].request,
+                                     &unary->arena, ret_flaw);
 
-    unary->size = *received ? grpc_byte_buffer_length(*received) : 0;
-    if (atomic_fetch_add(&unary->rpc.server->request_bytes, unary->size) >
-        REQUEST_BYTES_MAX) {
-        arena_init(&unary->arena, 0);
+    if (!message)
+        return false;
+    if (!reserve(unary, sizeof *unary + unary->arena.taken)) {
         *ret_flaw =
             (struct flaw){DAPR_RESOURCE_EXHAUSTED,
                           "too many requests are waiting for this component"};
         return false;
     }
-    message =
-        rpc_decode(received, codecs[kind].request, &unary->arena, ret_flaw);
-    if (!message)
-        return false;
     if (rpc_instance(&unary->rpc, id) != 0) {
         *ret_flaw =
             (struct flaw){DAPR_INVALID_ARGUMENT,

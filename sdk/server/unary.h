@@ -14,7 +14,7 @@ struct unary {
     struct tag closed; /* the call is over, where that was asked early */
     atomic_bool close_asked;
     atomic_int references;
-    size_t size;             /* of the request, in server->request_bytes */
+    size_t size;             /* its part of server->request_bytes */
     struct dapr_pair *pairs; /* of the request, or NULL */
     grpc_byte_buffer *reply;
     struct arena arena; /* what the request was decoded into */
