@@ -20,6 +20,10 @@
 #define DISCOVERY "pluggable-components-discovery"
 #define CONNECTOR "pluggable-components-grpc-connector"
 
+/* Cases of reflection's messages: the numbers of their fields. */
+#define LIST_SERVICES          7
+#define LIST_SERVICES_RESPONSE 6
+
 #define ANSWER_TIMEOUT                                                         \
     2000                   /* ms to connect, and again to list the services    \
                             */
@@ -181,9 +185,7 @@ static int read_services(struct socket *socket, struct dapr_bytes bytes)
                                                                bytes.data);
     const ReflectionV1alpha__ListServiceResponse *list;
 
-    if (!answer ||
-        answer->message_response_case !=
-            REFLECTION_V1ALPHA__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE) {
+    if (!answer || answer->message_response_case != LIST_SERVICES_RESPONSE) {
         reflection_v1alpha__server_reflection_response__free_unpacked(answer,
                                                                       NULL);
         return -1;
@@ -256,8 +258,7 @@ static void list_services(struct socket *socket)
     ReflectionV1alpha__ServerReflectionRequest request =
         REFLECTION_V1ALPHA__SERVER_REFLECTION_REQUEST__INIT;
 
-    request.message_request_case =
-        REFLECTION_V1ALPHA__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
+    request.message_request_case = LIST_SERVICES;
     request.list_services = (char *)"*";
     socket->listing = grpc_start(&socket->h2, &options);
     if (!socket->listing || grpc_send(socket->listing, &request.base, true))

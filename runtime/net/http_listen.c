@@ -177,7 +177,7 @@ static int remove_stale(const char *path)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return uv_translate_sys_error(errno);
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     stale = connect(fd, (struct sockaddr *)&address, sizeof address) &&
             errno == ECONNREFUSED;
     close(fd);

@@ -135,7 +135,7 @@ static fault *read_status_line(struct http_reader *reader, char *line)
     code += strspn(code, " ");
     code[strcspn(code, " ")] = 0;
     reader->detail = code;
-    reader->status = atoi(code);
+    reader->status = (int)strtol(code, NULL, 10);
     return strlen(code) != 3 || strspn(code, "0123456789") != 3 ||
                    reader->status < 100
                ? &bad_status

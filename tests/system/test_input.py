@@ -70,7 +70,8 @@ class Input(case.TestCase):
 
     def test_direction_and_route(self):
         self.start({"POST /in/here?a=b": 200},
-                   metadata={"direction": "Input", "route": "in//x/../here?a=b"})
+                   metadata={"direction": "Input",
+                             "route": "in//x/../here?a=b"})
         stream = self.source.stream()
         self.check_taken(stream.ack(stream.send(b"x")))
         self.assertEqual(self.shop.requests.all(
