@@ -83,8 +83,10 @@ int dapr_deliver_async(dapr_reader *reader, const struct dapr_event *event,
     assert_string_equal(event->metadata.pairs[1].name, "readTimeUTC");
     if (elapsed >= reader->fail_at && elapsed < reader->heal_at)
         return -1;
-    strcpy(reader->zone, event->metadata.pairs[0].value);
-    strcpy(reader->time, event->metadata.pairs[1].value);
+    snprintf(reader->zone, sizeof reader->zone, "%s",
+             event->metadata.pairs[0].value);
+    snprintf(reader->time, sizeof reader->time, "%s",
+             event->metadata.pairs[1].value);
     if (reader->count < MOST)
         reader->runs[reader->count] = wall;
     reader->count++;
@@ -109,7 +111,8 @@ void dapr_log(dapr_instance *instance, enum dapr_level level,
     va_start(args, format);
     vsnprintf(logged + size, sizeof logged - size, format, args);
     va_end(args);
-    strncat(logged, "\n", sizeof logged - strlen(logged) - 1);
+    size = strlen(logged);
+    snprintf(logged + size, sizeof logged - size, "\n");
 }
 
 int dapr_fail(dapr_call *call, enum dapr_code code, const char *format, ...)

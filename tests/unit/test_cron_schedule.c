@@ -33,7 +33,7 @@ static int64_t from_text(const char *text)
     int offset;
 
     assert_non_null(rest);
-    offset = atoi(rest);
+    offset = (int)strtol(rest, NULL, 10);
     return (timegm(&tm) - offset / 100 * 3600 - offset % 100 * 60) * SECOND;
 }
 
@@ -46,7 +46,7 @@ static void to_text(char text[64], const struct zone *zone, int64_t time)
     size_t size;
 
     if (time == SCHEDULE_NEVER) {
-        strcpy(text, "never");
+        snprintf(text, 64, "never");
         return;
     }
     gmtime_r(&local, &tm);
@@ -469,7 +469,7 @@ static size_t make_tzif(uint8_t *file, const char *rule)
     memcpy(at, header, sizeof header);
     memcpy(at + sizeof header, block, sizeof block);
     at += sizeof header + sizeof block;
-    at += sprintf((char *)at, "\n%s\n", rule);
+    at += snprintf((char *)at, 64, "\n%s\n", rule);
     return (size_t)(at - file);
 }
 

@@ -133,7 +133,7 @@ static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
 
-    strcpy(fixture->path, "/tmp/folder-XXXXXX");
+    snprintf(fixture->path, sizeof fixture->path, "/tmp/folder-XXXXXX");
     if (!mkdtemp(fixture->path) || loop_init(&fixture->loop))
         return -1;
     fixture->patience.fire = too_late;

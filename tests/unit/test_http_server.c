@@ -70,7 +70,7 @@ static void handle(struct http_request *request, void *data)
     static const struct dapr_pair close[] = {{"Connection", "close"}};
     static const struct dapr_pair length[] = {{"Content-Length", "1000"}};
     struct fixture *fixture = data;
-    int status = atoi(request->target + 1);
+    int status = (int)strtol(request->target + 1, NULL, 10);
 
     fixture->handled++;
     if (strcmp(request->target, "/later") == 0) {
@@ -627,7 +627,7 @@ static void leave_stale(const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-    strcpy(address.sun_path, path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     close(fd);
 }
