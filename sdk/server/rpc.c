@@ -49,6 +49,7 @@ void rpc_await(struct server *server, const struct method *method,
     rpc->tag.done = accepted;
     rpc->method = method;
     rpc->server = server;
+    atomic_fetch_add(&server->references, 1);
     rpc->registration = registration;
     grpc_metadata_array_init(&rpc->metadata);
     grpc_call_details_init(&rpc->details);
@@ -73,6 +74,7 @@ void rpc_free(struct rpc *rpc)
     grpc_byte_buffer_destroy(rpc->received);
     grpc_metadata_array_destroy(&rpc->metadata);
     grpc_call_details_destroy(&rpc->details);
+    server_unref(rpc->server);
     gpr_free(rpc);
 }
 

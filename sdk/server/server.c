@@ -186,15 +186,22 @@ static int listen_at(struct server *server, const char *address)
     return rc ? 0 : -1;
 }
 
-static void stopped(struct tag *tag, bool ok)
+/* grpc core says that it stopped when the connections are gone; what calls had
+ * under way may still come back after that. */
+void server_unref(struct server *server)
 {
-    struct server *server = container_of(tag, struct server, stopped);
-
-    (void)ok;
+    if (atomic_fetch_sub(&server->references, 1) > 1)
+        return;
     pthread_mutex_lock(&server->lock);
-    server->is_stopped = true;
+    server->has_ended = true;
     pthread_cond_signal(&server->changed);
     pthread_mutex_unlock(&server->lock);
+}
+
+static void stopped(struct tag *tag, bool ok)
+{
+    (void)ok;
+    server_unref(container_of(tag, struct server, stopped));
 }
 
 struct server *server_start(struct component *component, struct engine *engine,
@@ -208,6 +215,7 @@ struct server *server_start(struct component *component, struct engine *engine,
     server->queue = engine->queue;
     server->grpc = create();
     server->stopped.done = stopped;
+    atomic_init(&server->references, 1);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->changed, NULL);
     LIST_INIT(&server->streams);
@@ -245,7 +253,7 @@ void server_cancel(struct server *server)
 
 bool server_await(struct server *server, int64_t deadline)
 {
-    return await_flag(&server->is_stopped, &server->lock, &server->changed,
+    return await_flag(&server->has_ended, &server->lock, &server->changed,
                       deadline);
 }
 

@@ -48,10 +48,11 @@ struct server {
     size_t registration_count;
     atomic_size_t request_bytes; /* in memory, of unary calls under way */
     struct tag stopped;
-    pthread_mutex_t lock; /* guards all below */
+    atomic_long references; /* of calls, also awaited ones; 1 until stopped */
+    pthread_mutex_t lock;   /* guards all below */
     LIST_HEAD(, stream) streams;
     bool draining;
-    bool is_stopped; /* grpc core is done with it */
+    bool has_ended; /* no references are left */
     pthread_cond_t changed;
 };
 
@@ -59,6 +60,9 @@ struct server {
  * reason logged. */
 struct server *server_start(struct component *component, struct engine *engine,
                             const char *address);
+
+/* A call lets go of it. (It is taken by counting up.) */
+void server_unref(struct server *server);
 
 /* No new calls; asks streams to end when their last event has its verdict. */
 void server_drain(struct server *server);
