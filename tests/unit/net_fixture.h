@@ -24,8 +24,8 @@ struct net_fixture {
     struct loop loop;
     struct loop_timer patience;
     bool late;
-    char folder[32];
-    char path[64]; /* of a socket in it */
+    char folder[80];
+    char path[100]; /* of a socket in it */
 };
 
 static inline void net_too_late(struct loop_timer *timer)
@@ -48,10 +48,13 @@ static inline void net_run(struct net_fixture *fixture)
 
 static inline void net_init(struct net_fixture *fixture)
 {
+    const char *base = getenv("TMPDIR");
+
     fixture->late = false;
     fixture->patience = (struct loop_timer){.fire = net_too_late};
     assert_int_equal(loop_init(&fixture->loop), 0);
-    strcpy(fixture->folder, "/tmp/net-XXXXXX");
+    snprintf(fixture->folder, sizeof fixture->folder, "%s/net-XXXXXX",
+             base ? base : "/tmp");
     assert_non_null(mkdtemp(fixture->folder));
     snprintf(fixture->path, sizeof fixture->path, "%s/socket", fixture->folder);
     signal(SIGPIPE, SIG_IGN);

@@ -438,7 +438,7 @@ static void a_stale_socket_is_refused(void **state)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-    strcpy(address.sun_path, fixture->net.path);
+    memcpy(address.sun_path, fixture->net.path, sizeof fixture->net.path);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     connect_unix(fixture);
     net_run(&fixture->net);

@@ -148,7 +148,7 @@ static size_t piece; /* of the body in a frame; 0: all of it */
 
 static void answer(struct peer_stream *stream)
 {
-    const struct answer *answer = &answers[atoi(stream->path + 1)];
+    const struct answer *answer = &answers[strtoul(stream->path + 1, NULL, 10)];
 
     if (answer->head[0])
         peer_headers(stream, answer->head, answer->head_ends);

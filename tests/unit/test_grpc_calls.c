@@ -10,25 +10,19 @@ static const char zeros[8 * MIB];
 static const char *const head[] = {":status", "200", "content-type",
                                    "application/grpc", NULL};
 
-static void end_well(struct peer_stream *stream)
-{
-    stream->has_trailers = true;
-    stream->trailers[0] = "grpc-status";
-    stream->trailers[1] = "0";
-    peer_body(stream);
-}
-
 /* "/COUNT/SIZE": that many messages of that size; "/never": nothing. */
 static void reply(struct peer_stream *stream)
 {
-    unsigned count, size;
+    char *at;
+    unsigned long count = strtoul(stream->path + 1, &at, 10), size;
 
-    if (sscanf(stream->path, "/%u/%u", &count, &size) != 2)
+    if (*at != '/')
         return;
+    size = strtoul(at + 1, NULL, 10);
     peer_headers(stream, head, false);
     while (count--)
         peer_message(stream, zeros, size);
-    end_well(stream);
+    peer_ok(stream);
 }
 
 static void start(struct fixture *fixture, struct outcome *outcome,
@@ -133,10 +127,10 @@ static void a_call_that_ends_gives_all_back(void **state)
 {
     struct fixture *fixture = *state;
 
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 20; i++) {
         struct outcome held = {.hold = true};
 
-        start(fixture, &held, "/64/100000", true, 0);
+        start(fixture, &held, "/11/100000", true, 0);
         while (held.bytes < 900000)
             check_connection(fixture);
         grpc_cancel(held.call);
@@ -172,7 +166,7 @@ static void count_body(struct peer_stream *stream)
 
     *(size_t *)fixture->data = stream->body.size;
     peer_headers(stream, head, false);
-    end_well(stream);
+    peer_ok(stream);
 }
 
 /* The peer's windows are as good as endless: its socket alone stops us. What
@@ -197,7 +191,7 @@ static void a_peer_that_does_not_read_is_waited_for(void **state)
                (struct grpc_options){.path = "/", .stream = true});
     send_bytes(&outcome, zeros, sizeof zeros, true);
     while (!fixture->h2.conn.writing)
-        uv_run(&fixture->net.loop.uv, UV_RUN_ONCE);
+        uv_run(&fixture->net.loop.uv, UV_RUN_NOWAIT);
     assert_in_range(gathered(fixture), CONN_HIGH_WATER / 2,
                     CONN_HIGH_WATER + (64u << 10));
     assert_true(grpc_unsent(outcome.call) > sizeof zeros - 2 * MIB);
@@ -209,18 +203,12 @@ static void a_peer_that_does_not_read_is_waited_for(void **state)
 static void echo_begins(struct peer_stream *stream)
 {
     peer_headers(stream, head, false);
-    stream->answer_open = true;
-    peer_body(stream);
 }
 
 static void echo_ends(struct peer_stream *stream)
 {
-    stream->answer_open = false;
-    stream->has_trailers = true;
-    stream->trailers[0] = "grpc-status";
-    stream->trailers[1] = "0";
     buffer_append(&stream->answer, stream->body.data, stream->body.size);
-    peer_more(stream);
+    peer_ok(stream);
 }
 
 /* Nothing to send for a while is not the end. */
