@@ -364,14 +364,18 @@ static void read_message(struct grpc_call *call, struct dapr_bytes bytes)
     remote->base.events->event(&remote->base, &event->base);
 }
 
+/* Where the connection broke, what the socket says of it is enough. */
 static void read_ended(struct grpc_call *call, const struct grpc_status *status,
                        struct dapr_metadata trailers)
 {
     struct remote *remote = grpc_owner(call);
-    char *why = status->code ? remote_error(status) : NULL;
+    char *why;
 
     (void)trailers;
     remote->stream = NULL;
+    if (remote->h2->conn.closing)
+        return;
+    why = status->code ? remote_error(status) : NULL;
     remote->base.events->read_ended(&remote->base, why ? why : "EOF");
     free(why);
 }
