@@ -252,9 +252,7 @@ static void connect_done(uv_connect_t *request, int status)
 {
     struct conn *conn = container_of(request, struct conn, connect);
 
-    if (conn->closing)
-        return;
-    if (status) {
+    if (status) { /* UV_ECANCELED where it is being closed */
         end(conn, status);
         return;
     }

@@ -185,7 +185,7 @@ static void stream_closed(struct h2_stream *stream, uint32_t error,
  * not consumed stops the peer. */
 static void give_back(struct grpc_call *call)
 {
-    size_t keep = call->streaming ? call->held : 0;
+    size_t keep = call->held;
 
     if (keep)
         keep += call->partial.size;
@@ -197,8 +197,6 @@ static void give_back(struct grpc_call *call)
 
 void grpc_consumed(struct grpc_call *call, size_t message_size)
 {
-    if (!call->streaming)
-        return;
     call->held -= message_size < call->held ? message_size : call->held;
     give_back(call);
 }

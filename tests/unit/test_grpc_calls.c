@@ -10,7 +10,8 @@ static const char zeros[8 * MIB];
 static const char *const head[] = {":status", "200", "content-type",
                                    "application/grpc", NULL};
 
-/* "/COUNT/SIZE": that many messages of that size; "/never": nothing. */
+/* "/COUNT/SIZE/LAST": that many messages of that size, and, where it is given,
+ * one more; "/never": nothing. */
 static void reply(struct peer_stream *stream)
 {
     char *at;
@@ -18,10 +19,12 @@ static void reply(struct peer_stream *stream)
 
     if (*at != '/')
         return;
-    size = strtoul(at + 1, NULL, 10);
+    size = strtoul(at + 1, &at, 10);
     peer_headers(stream, head, false);
     while (count--)
         peer_message(stream, zeros, size);
+    if (*at)
+        peer_message(stream, zeros, strtoul(at + 1, NULL, 10));
     peer_ok(stream);
 }
 
@@ -111,13 +114,13 @@ static void a_large_message_waits_behind_what_is_held(void **state)
     struct fixture *fixture = *state;
     struct outcome held = {.hold = true};
 
-    start(fixture, &held, "/2/2000000", true, 0);
+    start(fixture, &held, "/1/100000/2000000", true, 0);
     while (held.messages < 1)
         check_connection(fixture);
     for (int i = 0; i < 10; i++)
         check_connection(fixture);
     assert_int_equal(held.messages, 1);
-    grpc_consumed(held.call, 2000000);
+    grpc_consumed(held.call, 100000);
     run_until(fixture, held.ended);
     assert_int_equal(held.messages, 2);
 }
