@@ -11,7 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define TEXT_LIMIT (64u << 10) /* of a status: message and details each */
+/* Of a status: message and details each. A block of headers is smaller, but a
+ * byte that is no UTF-8 becomes three. */
+#define TEXT_LIMIT (192u << 10)
 
 /* ---- the request --------------------------------------------------------- */
 
