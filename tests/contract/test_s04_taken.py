@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """S04: the socket of a killed process is replaced; a served one is not."""
+import fcntl
 import os
 import pathlib
 import signal
@@ -9,6 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.sdk_case import SdkCase  # noqa: E402
+
 
 class Taken(SdkCase):
     def test_stale_socket_is_replaced(self):
@@ -39,6 +41,20 @@ class Taken(SdkCase):
         (self.sockets / "hello.sock").write_text("precious")
         self.refuse("01-hello-output", "hello.sock: it is there and is no")
         self.assertEqual((self.sockets / "hello.sock").read_text(), "precious")
+
+    def test_who_looks_holds_a_lock(self):
+        """So that two that start do not both find the place vacant. The wait
+        for the lock has an end."""
+        self.sockets.mkdir()
+        folder = os.open(self.sockets, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        process = self.start("01-hello-output")
+        process.wait_for_log("cannot lock the sockets folder", timeout=10)
+        self.assertEqual(process.wait(), 1)
+        self.assertEqual(os.listdir(self.sockets), [])
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        self.serve("01-hello-output")
 
     def test_of_several_at_once_one_wins(self):
         processes = [self.start("01-hello-output") for _ in range(6)]

@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.sdk_case import SdkCase  # noqa: E402
 
+
 class Removed(SdkCase):
     def test_signals(self):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.sdk_case import SdkCase  # noqa: E402
 
+
 class HalfClose(SdkCase):
     def setUp(self):
         super().setUp()
