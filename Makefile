@@ -37,13 +37,13 @@ once = $(if $(filter undefined,$(origin said_$1)),$(eval said_$1 := \
 	$(shell $2)))$(said_$1)
 SDK := grpc libprotobuf-c
 SDK_CFLAGS = $(call once,1,pkg-config --cflags $(SDK))
-SDK_LIBS = $(call once,2,pkg-config --libs $(SDK)) -lpthread
+SDK_LIBS = $(call once,2,pkg-config --libs $(SDK)) -lm -lpthread
 RUNTIME := libuv libnghttp2 libprotobuf-c yaml-0.1
 COMMIT = $(call once,3,git rev-parse --short HEAD 2>/dev/null || echo unknown)
 RUNTIME_CFLAGS = $(call once,4,pkg-config --cflags $(RUNTIME)) \
 	-DCDAPR_VERSION='"$(VERSION)"' -DCDAPR_COMMIT='"$(COMMIT)"'
 RUNTIME_LIBS = $(call once,5,pkg-config --libs $(RUNTIME)) \
-	-ldl -lpthread
+	-ldl -lm -lpthread
 
 -include $(wildcard components/*/deps.mk)
 
