@@ -108,7 +108,7 @@ static void await_end(struct reader_core *core)
     pthread_mutex_unlock(&core->lock);
 }
 
-static void *run_read(void *arg)
+static void run_read(void *arg)
 {
     struct reader_core *core = arg;
     struct table *table = core->slot->table;
@@ -122,23 +122,19 @@ static void *run_read(void *arg)
                  "%llu verdicts for unknown message ids were ignored",
                  (unsigned long long)core->strays);
     reader_unref(core);
-    return NULL;
 }
 
 /* When no Init is in the way. The home may have ended the stream meanwhile. */
 static void open_stream(struct job *job)
 {
     struct reader_core *core = container_of(job, struct reader_core, open);
-    pthread_t thread;
 
     core->instance = slot_instance(core->slot);
     if (!core->instance) {
         finish(core, DAPR_FAILED_PRECONDITION,
                "the component is not initialised: call Init first");
         reader_unref(core);
-    } else if (pthread_create(&thread, NULL, run_read, core) == 0) {
-        pthread_detach(thread);
-    } else {
+    } else if (thread_start(run_read, core) != 0) {
         finish(core, DAPR_RESOURCE_EXHAUSTED, "no thread can be started");
         reader_unref(core);
     }

@@ -9,8 +9,48 @@
 #include "core/clock.h"
 #include "core/container.h"
 
+#include <signal.h>
+#include <stdlib.h>
+
 /* So many jobs of one strand run before other work gets its turn. */
 #define STRAND_TURN 64
+
+struct start {
+    void (*run)(void *arg);
+    void *arg;
+};
+
+static void *run_thread(void *memory)
+{
+    struct start start = *(struct start *)memory;
+    sigset_t mask;
+
+    free(memory);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+    start.run(start.arg);
+    return NULL;
+}
+
+int thread_start(void (*run)(void *arg), void *arg)
+{
+    struct start *start = malloc(sizeof *start);
+    pthread_t thread;
+
+    if (!start)
+        return -1;
+    *start = (struct start){run, arg};
+    if (pthread_create(&thread, NULL, run_thread, start) != 0) {
+        free(start);
+        return -1;
+    }
+    pthread_detach(thread);
+    return 0;
+}
+
+/* ---- workers ------------------------------------------------------------- */
 
 /* With the lock held. */
 static struct job *take(struct job_queue *queue, size_t *length)
@@ -42,7 +82,7 @@ static struct job *await(struct workers *workers)
     return job;
 }
 
-static void *work(void *arg)
+static void work(void *arg)
 {
     struct workers *workers = arg;
     struct job *job;
@@ -56,18 +96,6 @@ static void *work(void *arg)
     workers->threads--;
     pthread_cond_broadcast(&workers->ended);
     pthread_mutex_unlock(&workers->lock);
-    return NULL;
-}
-
-/* With the lock held. */
-static void start_thread(struct workers *workers)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, work, workers) != 0)
-        return;
-    pthread_detach(thread);
-    workers->threads++;
 }
 
 int workers_add(struct workers *workers, struct job *job)
@@ -78,8 +106,8 @@ int workers_add(struct workers *workers, struct job *job)
     if (workers->length >= WORKERS_QUEUE_MAX && !job->urgent)
         goto out;
     if (workers->length >= (size_t)workers->idle &&
-        workers->threads < WORKERS_MAX)
-        start_thread(workers);
+        workers->threads < WORKERS_MAX && thread_start(work, workers) == 0)
+        workers->threads++;
     if (!workers->threads)
         goto out;
     STAILQ_INSERT_TAIL(&workers->queue, job, link);

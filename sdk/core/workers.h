@@ -21,6 +21,11 @@
 #define WORKERS_IDLE_MS   10000
 #define STRAND_QUEUE_MAX  4096
 
+/* Starts a detached thread that may run a component's code. Whatever the mask
+ * of who starts it, SIGTERM and SIGINT can reach it, and so what it executes.
+ * 0 or -1. */
+int thread_start(void (*run)(void *arg), void *arg);
+
 /* Something to run once. Its memory is free to go as soon as run is called. */
 struct job {
     void (*run)(struct job *job);

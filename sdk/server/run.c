@@ -279,6 +279,23 @@ static void give_signals_back(const struct run *run)
     atomic_store(&settings.running, false);
 }
 
+/* The threads that are started here are grpc core's and ours: signals are not
+ * for them. */
+static int start_unsignalled(struct run *run)
+{
+    sigset_t mask, old;
+    int rc;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &mask, &old);
+    grpc_init();
+    rc = start(run);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
 int dapr_run(void)
 {
     struct run run = {.served = STAILQ_HEAD_INITIALIZER(run.served)};
@@ -288,8 +305,7 @@ int dapr_run(void)
         return -1;
     take_signals(&run);
     gpr_set_log_function(log_grpc);
-    grpc_init();
-    rc = start(&run);
+    rc = start_unsignalled(&run);
     if (rc == 0)
         await_stop();
     stop(&run);

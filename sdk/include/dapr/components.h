@@ -181,9 +181,9 @@ struct dapr_output_binding {
     int (*invoke)(void *self, dapr_call *call,
                   const struct dapr_request *request);
 
-    /* The operations that invoke knows, ended by NULL; the sidecar refuses all
-     * others without asking. The list must live as long as the object.
-     * NULL: "create" alone. */
+    /* The operations that invoke knows, ended by NULL; all others are refused
+     * without asking. Called once, after init; the list must live as long as
+     * the object. NULL: "create" alone. */
     const char *const *(*operations)(void *self);
 
     /* Whether the component is well: 0 or dapr_fail(). Called only with an
