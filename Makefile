@@ -27,7 +27,7 @@ LINK = $(CC) $(OWN) -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
 # Debian's packages: to build, to test, to check the style.
 PACKAGES := gcc make libc6-dev pkg-config libgrpc-dev libprotobuf-c-dev \
 	libprotobuf-dev protobuf-compiler protobuf-c-compiler libuv1-dev \
-	libnghttp2-dev libyaml-dev \
+	libnghttp2-dev libyaml-dev tzdata \
 	python3 python3-grpcio python3-protobuf python3-yaml python3-venv \
 	libcmocka-dev ca-certificates curl procps \
 	binutils clang clang-format g++ git shellcheck universal-ctags
