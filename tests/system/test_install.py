@@ -4,6 +4,7 @@
 component against it, with no other file of ours, and cdaprd finds its own
 modules."""
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -13,7 +14,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import build, case
 from support.process import Process
 
-EXAMPLE = build.ROOT / "sdk/examples/01-hello-output.c"
+# The programs that the README shows: an output binding "hello", and an input.
+HELLO, TICKS = re.findall(r"```c\n(.*?)```", (
+    build.ROOT / "README.md").read_text(), re.S)
 SANITIZERS = {"__asan_init": "-fsanitize=address,undefined",
               "__tsan_init": "-fsanitize=thread"}
 
@@ -44,10 +47,10 @@ class Install(case.TestCase):
         run("make", *words, f"BUILD={build.BUILD.relative_to(build.ROOT)}",
             f"DESTDIR={self.root}", "PREFIX=/opt/cdapr", cwd=build.ROOT)
 
-    def compile(self, *how):
-        """Builds an example as its author would, elsewhere."""
+    def compile(self, *how, text=HELLO):
+        """Builds a program as its author would, elsewhere."""
         source = self.folder / "echo.c"
-        source.write_text(EXAMPLE.read_text())
+        source.write_text(text)
         flags = run("pkg-config", "--cflags", "--libs", *how, "dapr-components",
                     env={**os.environ, "PKG_CONFIG_SYSROOT_DIR": self.root,
                          "PKG_CONFIG_PATH": self.prefix / "lib/pkgconfig"})
@@ -80,6 +83,19 @@ class Install(case.TestCase):
         program = self.compile("--static")
         self.assertNotIn("libdapr", run("readelf", "-d", program))
         self.check_example(program)
+
+    def test_an_input_binding(self):
+        program = self.compile(text=TICKS)
+        component = self.use(Process(
+            [program], self.folder,
+            {"DAPR_COMPONENTS_SOCKETS_FOLDER": self.sockets,
+             "LD_LIBRARY_PATH": self.prefix / "lib"}))
+        app = self.app({"OPTIONS /clock": 200,
+                        "POST /clock": (200, "thanks")})
+        self.sidecar(case.resource("clock", "bindings.ticks"),
+                     app_port=app.port)
+        self.assertEqual(app.seen("POST", "/clock")[0].body, b"tick 1")
+        component.wait_for_log("^tick 1: taken: thanks$")
 
     def test_cdaprd_finds_its_modules(self):
         app = self.app({"OPTIONS /tick": 200, "POST /tick": 200})

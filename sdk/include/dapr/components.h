@@ -77,6 +77,14 @@ struct dapr_metadata {
 const char *dapr_metadata_get(const struct dapr_metadata *metadata,
                               const char *name);
 
+/* Structs of data may be named without the word. */
+typedef struct dapr_bytes dapr_bytes;
+typedef struct dapr_pair dapr_pair;
+typedef struct dapr_metadata dapr_metadata;
+typedef struct dapr_request dapr_request;
+typedef struct dapr_event dapr_event;
+typedef struct dapr_answer dapr_answer;
+
 /* ---- handles ------------------------------------------------------------- */
 
 /* One instance of a component; lives from before create until after destroy. */
