@@ -166,17 +166,15 @@ static void start_api(struct runtime *runtime)
 
 /* ---- components ---------------------------------------------------------- */
 
-static void component_failed(struct runtime *runtime,
-                             const struct resource *resource, const char *error)
+/* `cause` is daprd's text of what was wrong; a fatal one is said `times`. */
+static void refuse_component(struct runtime *runtime,
+                             const struct resource *resource, const char *cause,
+                             int times)
 {
     char *whole = NULL;
 
-    log_message(LOG_ERROR, ROOT, "Failed to init component %s: %s",
-                resource_label(resource), error);
-    if (asprintf(&whole,
-                 "process component %s error: [INIT_COMPONENT_FAILURE]: "
-                 "initialization error occurred for %s: %s",
-                 resource->name, resource_label(resource), error) < 0)
+    if (asprintf(&whole, "process component %s error: %s", resource->name,
+                 cause) < 0)
         whole = NULL;
     if (!whole) {
         fail(runtime, "out of memory");
@@ -188,9 +186,27 @@ static void component_failed(struct runtime *runtime,
                     "Error processing component, daprd will exit gracefully: "
                     "%s",
                     whole);
-        fail(runtime, "failed to load components: %s\n%s", whole, whole);
+        fail(runtime, "failed to load components: %s%s%s", whole,
+             times > 1 ? "\n" : "", times > 1 ? whole : "");
     }
     free(whole);
+}
+
+static void component_failed(struct runtime *runtime,
+                             const struct resource *resource, const char *error)
+{
+    const char *label = resource_label(resource);
+    char *cause = NULL;
+
+    log_message(LOG_ERROR, ROOT, "Failed to init component %s: %s", label,
+                error);
+    if (asprintf(&cause,
+                 "[INIT_COMPONENT_FAILURE]: initialization error occurred for "
+                 "%s: %s",
+                 label, error) < 0)
+        cause = NULL;
+    refuse_component(runtime, resource, cause ? cause : error, 2);
+    free(cause);
 }
 
 static void all_resolved(struct runtime *runtime)
@@ -240,9 +256,32 @@ static void read_ended(struct binding *binding, const char *why, void *data)
     input_read_ended(runtime->input, binding, why);
 }
 
-static bool is_binding(const struct resource *resource)
+/* The building block that a component's type names first. */
+static bool is_block(const struct resource *resource, const char *block)
 {
-    return strncmp(resource->type, "bindings.", strlen("bindings.")) == 0;
+    size_t size = strlen(block);
+
+    return strncmp(resource->type, block, size) == 0 &&
+           resource->type[size] == '.';
+}
+
+static void add_other(struct runtime *runtime, const struct resource *resource)
+{
+    static const char *const blocks[] = {
+        "configuration", "crypto",       "lock",  "middleware",
+        "pubsub",        "secretstores", "state", "conversation"};
+    char cause[256];
+
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        if (is_block(resource, blocks[i])) {
+            log_message(LOG_WARNING, RUNTIME,
+                        "component %s is ignored: cdaprd serves bindings",
+                        resource_label(resource));
+            return;
+        }
+    }
+    snprintf(cause, sizeof cause, "incorrect type %s", resource->type);
+    refuse_component(runtime, resource, cause, 1);
 }
 
 /* What this sidecar has no building block for does no harm. */
@@ -251,10 +290,8 @@ static void add_component(struct runtime *runtime,
 {
     log_message(LOG_DEBUG, RUNTIME, "Found component: %s",
                 resource_label(resource));
-    if (!is_binding(resource)) {
-        log_message(LOG_WARNING, RUNTIME,
-                    "component %s is ignored: cdaprd serves bindings",
-                    resource_label(resource));
+    if (!is_block(resource, "bindings")) {
+        add_other(runtime, resource);
         return;
     }
     runtime->unresolved++;

@@ -81,6 +81,13 @@ class Start(case.TestCase):
         self.check_serves(sidecar)
         sidecar.wait_for_log("^component store .* is ignored")
 
+    def test_a_type_of_no_building_block(self):
+        sidecar = self.start({"a.yaml": case.resource(
+            "odd", "sockets.plenty", ignoreErrors=False)})
+        self.check_ends(sidecar, "^Fatal error from runtime: failed to load "
+                                 "components: process component odd error: "
+                                 "incorrect type sockets.plenty$")
+
     def test_init_that_fails(self):
         def fail(call):
             raise Refuse("INVALID_ARGUMENT", "no topic")
