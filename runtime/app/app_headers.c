@@ -93,9 +93,11 @@ static int refuse(struct buffer *error, const char *what, const char *name)
     return -1;
 }
 
-static int add(struct pairs *headers, const struct dapr_pair *pair,
-               struct buffer *error)
+/* The first `fixed` headers are the sidecar's own: no event replaces them. */
+static int add(struct pairs *headers, size_t fixed,
+               const struct dapr_pair *pair, struct buffer *error)
 {
+    const struct dapr_metadata own = {headers->items, fixed};
     struct buffer text;
     char *name;
     int rc = 0;
@@ -106,7 +108,9 @@ static int add(struct pairs *headers, const struct dapr_pair *pair,
     if (!name)
         return fail(error, "out of memory");
     http_canonical(name);
-    if (!valid_name(name))
+    if (pairs_find(own, name))
+        rc = 0;
+    else if (!valid_name(name))
         rc = refuse(error, "name", name);
     else if (!valid_value(pair->value))
         rc = refuse(error, "value for", name);
@@ -154,12 +158,13 @@ int app_headers_add(struct pairs *headers, struct dapr_metadata metadata,
                     size_t data_size, struct buffer *error)
 {
     const char *connection = pairs_find(metadata, "connection");
+    size_t fixed = headers->count;
 
     if (check_length(pairs_find(metadata, "content-length"), data_size, error))
         return -1;
     for (size_t i = 0; i < metadata.count; i++) {
         if (!left_out(metadata.pairs[i].name, connection) &&
-            add(headers, &metadata.pairs[i], error))
+            add(headers, fixed, &metadata.pairs[i], error))
             return -1;
     }
     return add_trace(headers, metadata) ? fail(error, "out of memory") : 0;

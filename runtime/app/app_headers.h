@@ -8,8 +8,9 @@
 
 /* Adds the headers that an event's metadata gives (runtime-bindings: daprd's
  * HTTP channel): names in Go's canonical form, reserved ones renamed, those of
- * the connection left out. 0; or -1 with the reason in `error`: a name or value
- * that cannot be a header, a content-length that is not the data's. */
+ * the connection, and those that are there already, left out. 0; or -1 with the
+ * reason in `error`: a name or value that cannot be a header, a content-length
+ * that is not the data's. */
 int app_headers_add(struct pairs *headers, struct dapr_metadata metadata,
                     size_t data_size, struct buffer *error);
 

@@ -111,12 +111,29 @@ static void the_events_trace_goes_on(void **unused)
     pairs_done(&headers);
 }
 
+static void what_the_sidecar_says_stays(void **unused)
+{
+    const struct dapr_pair pair = {"DAPR-API-token", "spoofed"};
+    struct pairs headers = {0};
+    struct buffer error;
+
+    (void)unused;
+    buffer_init(&error, 4096);
+    pairs_add(&headers, "dapr-api-token", "ours");
+    app_headers_add(&headers, (struct dapr_metadata){&pair, 1}, 0, &error);
+    assert_int_equal(headers.count, 2); /* and the trace context */
+    assert_string_equal(headers.items[0].value, "ours");
+    assert_string_equal(headers.items[1].name, "Traceparent");
+    pairs_done(&headers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(what_connection_names_is_left_out),
         cmocka_unit_test(the_events_trace_goes_on),
+        cmocka_unit_test(what_the_sidecar_says_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
