@@ -13,7 +13,7 @@
 
 static void try_again_later(struct app_wait *wait)
 {
-    wait->busy = false;
+    wait->looking = wait->connecting = false;
     if (wait->cancelled)
         wait->done(wait, false);
     else
@@ -51,7 +51,8 @@ static void connect_to(struct app_wait *wait, const struct sockaddr *address)
     static const struct conn_events events = {
         .opened = opened, .data = no_data, .closed = closed};
 
-    wait->busy = true;
+    wait->looking = false;
+    wait->connecting = true;
     if (conn_connect_tcp(&wait->conn, wait->loop, address, CONNECT_TIMEOUT,
                          &events))
         try_again_later(wait);
@@ -75,7 +76,7 @@ static void look_up(struct app_wait *wait)
     char port[16];
 
     snprintf(port, sizeof port, "%d", wait->port);
-    wait->busy = true;
+    wait->looking = true;
     if (uv_getaddrinfo(&wait->loop->uv, &wait->lookup, looked_up, wait->address,
                        port, &hints))
         try_again_later(wait);
@@ -107,14 +108,15 @@ void app_wait_start(struct app_wait *wait, struct loop *loop,
     loop_timer_start(loop, &wait->again, 0);
 }
 
+/* A lookup that runs already cannot be cancelled: it is waited for. */
 void app_wait_cancel(struct app_wait *wait)
 {
     wait->cancelled = true;
     loop_timer_stop(wait->loop, &wait->again);
-    if (!wait->busy)
-        wait->done(wait, false);
-    else if (!uv_cancel((uv_req_t *)&wait->lookup))
-        return; /* looked_up() comes with UV_ECANCELED */
-    else
+    if (wait->looking)
+        uv_cancel((uv_req_t *)&wait->lookup);
+    else if (wait->connecting)
         conn_close(&wait->conn);
+    else
+        wait->done(wait, false);
 }

@@ -12,7 +12,8 @@ struct app_wait {
     struct loop_timer again;
     const char *address;
     int port;
-    bool busy; /* a lookup or a connection is under way */
+    bool looking; /* up a name */
+    bool connecting;
     bool listening;
     bool cancelled;
     void (*done)(struct app_wait *wait, bool listening);
