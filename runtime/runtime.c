@@ -48,6 +48,7 @@ struct runtime {
     struct loop_timer grace;
     unsigned closing; /* parts that are */
     bool stopping;
+    bool stuck;    /* a module's callback has not returned */
     char *failure; /* the fatal error, or NULL */
 };
 
@@ -498,6 +499,11 @@ static int end(struct runtime *runtime, bool ran)
                     runtime->failure);
     else
         log_message(LOG_INFO, RUNTIME, "Daprd shutdown gracefully");
+    if (runtime->stuck) {
+        log_message(LOG_WARNING, RUNTIME,
+                    "a module's callback has not returned: it is left behind");
+        _exit(code);
+    }
     free(runtime->failure);
     free(runtime->modules_folder);
     return code;
@@ -510,7 +516,10 @@ static void run_loop(struct runtime *runtime)
     load_components(runtime);
     loop_run(&runtime->loop);
     input_free(runtime->input);
-    core_stop(MODULES_TIMEOUT);
+    runtime->stuck = !core_stop(MODULES_TIMEOUT);
+    if (runtime->stuck)
+        return; /* the loop must outlive what may still post to it */
+    loop_turn(&runtime->loop); /* what modules handed over last */
     loop_done(&runtime->loop);
 }
 

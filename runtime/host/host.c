@@ -593,6 +593,8 @@ void host_close(struct host *host, void (*closed)(void *data), void *data)
     host->closed_data = data;
     while ((binding = TAILQ_FIRST(&host->bindings))) {
         TAILQ_REMOVE(&host->bindings, binding, link);
+        if (binding->provider)
+            TAILQ_REMOVE(&binding->provider->bindings, binding, at_link);
         loop_timer_stop(host->loop, &binding->budget);
         loop_timer_stop(host->loop, &binding->retry);
         close_instances(binding);

@@ -269,7 +269,10 @@ static void list_services(struct socket *socket)
 
 static void connected(struct h2 *h2)
 {
-    list_services(container_of(h2, struct socket, h2));
+    struct socket *socket = container_of(h2, struct socket, h2);
+
+    if (!socket->freed)
+        list_services(socket);
 }
 
 /* The peer will close, or is given up. Calls under way may end; new ones fail,
@@ -338,6 +341,8 @@ static void close_socket(struct provider *base)
 
     loop_timer_stop(socket->loop, &socket->retry);
     socket->freed = true;
+    if (socket->listing)
+        grpc_cancel(socket->listing);
     if (socket->connected && !LIST_EMPTY(&socket->h2.streams)) {
         loop_timer_start(socket->loop, &socket->drain, DRAIN_TIMEOUT);
     } else if (socket->connected) {

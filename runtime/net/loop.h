@@ -65,6 +65,9 @@ int loop_init(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* One turn without waiting: runs what was posted after the last one. */
+void loop_turn(struct loop *loop);
+
 /* After the last run: closes its handles; all others must be closing. Aborts
  * where one is left over, which is a leak. */
 void loop_done(struct loop *loop);

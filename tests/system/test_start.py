@@ -6,11 +6,13 @@ import pathlib
 import socket
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import build, case
-from support.scripted_component import Refuse
+from support.scripted_app import Hang
+from support.scripted_component import Listener, Refuse
 from support.sidecar import Sidecar
 
 GOOD = case.resource("good", "bindings.good", ignoreErrors=False)
@@ -141,6 +143,38 @@ class Start(case.TestCase):
         component.path.unlink()
         component.start()
         self.check_serves(sidecar)
+
+    def test_a_signal_at_any_stage(self):
+        """While sockets are probed, Init hangs, a name is not there, the app
+        is waited for or asked: it ends at once, and well."""
+        def hang(request):
+            raise Hang()
+        go = threading.Event()
+        self.addCleanup(go.set)
+        self.component("slow.sock", init=lambda call: go.wait(10))
+        self.use(Listener(self.sockets / "mute.sock"))
+        app = self.app({"OPTIONS /tick": hang}, start=False)
+        tick = case.resource("tick", "bindings.cron", {"schedule": "@every 1s"})
+        mute = case.resource("mute", "bindings.mute", initTimeout="9s")
+        for files, sign in (
+                ({"a.yaml": mute}, "Waiting for all outstanding"),
+                ({"a.yaml": case.resource("slow", "bindings.slow",
+                                          initTimeout="9s")}, "Waiting for"),
+                ({"a.yaml": case.resource("gone", "bindings.gone",
+                                          initTimeout="9s")}, "Waiting for"),
+                ({"a.yaml": tick}, "Loading components"),
+                ({"a.yaml": tick}, "waiting on port"),
+                ({"a.yaml": tick}, "application discovered")):
+            if sign == "application discovered":
+                app.start()
+            sidecar = self.start(files, app_port=app.port)
+            sidecar.wait_for_log(sign)
+            begin = time.monotonic()
+            self.assertEqual(sidecar.stop(), 0)
+            self.assertLess(time.monotonic() - begin, 2.5)
+            sidecar.wait_for_log("Daprd shutdown gracefully")
+            for file in self.folder.glob("resources/*"):
+                file.unlink()
 
     def test_a_port_that_is_taken(self):
         with socket.socket() as taken:
