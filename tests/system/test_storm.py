@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -62,8 +63,10 @@ class Storm(case.TestCase):
         self.assertGreater(min(good for good, bad in counts), 0)
         self.assertGreater(sum(bad for good, bad in counts), 0)
         self.assertEqual(self.cdaprd.invoke("both", data="x").status, 200)
-        for line in ("^lost the component at ", "^Component attached again: "):
-            self.assertEqual(len(self.cdaprd.logged(line)), ROUNDS, line)
+        lost = len(self.cdaprd.logged("^lost the component at "))
+        again = len(self.cdaprd.logged("^Component attached again: "))
+        self.assertGreaterEqual(lost, ROUNDS)
+        self.assertLessEqual(again, lost)
         # What is kept open: the callers' connections, and those to the app.
         self.assertLessEqual(descriptors(self.cdaprd.process),
                              before + CALLERS + EVENTS + 2)
@@ -81,9 +84,15 @@ class Storm(case.TestCase):
         box.die()
         box.path.unlink()
         box.start()
-        self.cdaprd.wait_for_log("^Component attached again: ", 10, 100)
         for name in names:
-            self.assertEqual(self.cdaprd.invoke(name, data=name).json(), name)
+            self.wait_until_answered(name)
+
+    def wait_until_answered(self, name):
+        deadline = time.monotonic() + 10
+        while (answer := self.cdaprd.invoke(name, data=name)).status != 200:
+            self.assertLess(time.monotonic(), deadline, answer.body)
+            time.sleep(0.01)
+        self.assertEqual(answer.json(), name)
 
 
 if __name__ == "__main__":
